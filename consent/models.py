@@ -1,0 +1,123 @@
+"""May we write. An append-only ledger; the current state is what its last rows say."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import TextChoices
+
+from core.declarations import Declaration
+from core.fields import uuid_pk
+from phi.fields import EncryptedJSONField, EncryptedTextField
+
+
+class Topic(models.Model):
+    """Something people can opt in to and out of."""
+
+    DATA = Declaration(encrypted=("name", "description"), safe=("*",))
+
+    id = uuid_pk()
+    #: Small stable number, carried inside message tokens.
+    number = models.PositiveIntegerField(unique=True)
+    #: For staff; may name a condition, so it is encrypted and never shown to the public without sign-in.
+    name = EncryptedTextField()
+    description = EncryptedTextField(default="", blank=True)
+    #: What the preference page calls it: neutral, says nothing of health (CAN-17).
+    public_name = models.CharField(max_length=80)
+    #: Commercial mail on this topic needs an opt-in; without, an opt-out is enough (operations, treatment).
+    requires_opt_in = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    removed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["number"]
+
+    def __str__(self) -> str:
+        return f"Topic {self.number}"
+
+
+class Act(TextChoices):
+    """What a ledger row says happened."""
+
+    OPT_IN = "opt_in", "Opted in"
+    OPT_IN_REQUESTED = "opt_in_requested", "Asked to confirm by mail"
+    OPT_OUT = "opt_out", "Opted out of the topic"
+    OPT_OUT_ALL = "opt_out_all", "Opted out of everything"
+    ADDRESS_CONFIRMED = "address_confirmed", "Address confirmed by the person"
+    AUTHORIZED = "authorized", "Signed a HIPAA authorization"
+    AUTHORIZATION_REVOKED = "authorization_revoked", "Revoked a HIPAA authorization"
+    SPECIAL_CONSENT = "special_consent", "Consented to use of special-category information"
+    SPECIAL_CONSENT_REVOKED = "special_consent_revoked", "Revoked that consent"
+
+
+class Source(TextChoices):
+    IMPORT = "import", "Imported with evidence"
+    STAFF = "staff", "Recorded by staff"
+    FORM = "form", "Web form"
+    MAIL_LINK = "mail_link", "Link in a mail"
+    ONE_CLICK = "one_click", "One-click unsubscribe"
+    PREFERENCES = "preferences", "Preference page"
+    API = "api", "API"
+
+
+class LedgerEntry(models.Model):
+    """One act of one person. Append-only: triggers refuse UPDATE, DELETE and TRUNCATE. Outlives the contact."""
+
+    DATA = Declaration(encrypted=("evidence",), safe=("*",))
+
+    id = uuid_pk()
+    contact_id = models.UUIDField()
+    #: Null: about everything (OPT_OUT_ALL, ADDRESS_CONFIRMED, authorizations).
+    topic = models.ForeignKey(Topic, null=True, on_delete=models.PROTECT, related_name="+")
+    act = models.CharField(max_length=24, choices=Act.choices)
+    at = models.DateTimeField()
+    source = models.CharField(max_length=16, choices=Source.choices)
+    #: {"text", "text_version", "address" (network address), "agent", "given_on", "import_id", "double": bool …}
+    evidence = EncryptedJSONField(default=dict)
+    recorded_by_kind = models.CharField(max_length=16)
+    recorded_by = models.CharField(max_length=64, blank=True)
+    #: For acts about an authorization.
+    authorization_id = models.UUIDField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["contact_id", "topic", "-at", "-id"], name="ledger_state"),
+            models.Index(fields=["-at", "-id"], name="ledger_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.act} {self.id}"
+
+
+class Authorization(models.Model):
+    """A signed HIPAA authorization (45 CFR 164.508(c)); `document` is what was shown and signed, immutable."""
+
+    DATA = Declaration(encrypted=("document",), safe=("*",))
+
+    id = uuid_pk()
+    contact_id = models.UUIDField(db_index=True)
+    #: Core elements and statements of 164.508(c)(1)-(2), each a non-empty text; see consent.authorizations.
+    document = EncryptedJSONField()
+    states_remuneration = models.BooleanField(default=False)
+    purposes = ArrayField(models.CharField(max_length=20), default=list)
+    signed_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    complete = models.BooleanField()
+
+
+class Suppression(models.Model):
+    """An address that gets nothing: keyed hash only, so that it survives the contact (CAN-13)."""
+
+    DATA = Declaration(blind=("address_hash",), encrypted=("note",), safe=("*",))
+
+    class Reason(TextChoices):
+        BOUNCED = "bounced", "Address does not exist"
+        COMPLAINED = "complained", "Complained"
+        UNSUBSCRIBED = "unsubscribed", "Opted out of everything"
+        STAFF = "staff", "Suppressed by staff"
+        IMPORTED = "imported", "From an imported suppression list"
+
+    id = uuid_pk()
+    address_hash = models.BinaryField(max_length=32, unique=True)
+    reason = models.CharField(max_length=16, choices=Reason.choices)
+    note = EncryptedTextField(default="", blank=True)
+    at = models.DateTimeField()
+    released_at = models.DateTimeField(null=True)

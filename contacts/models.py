@@ -1,0 +1,147 @@
+"""The people. Every value of a person is in one sealed record; the rows around it are opaque."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Func, TextChoices, Value
+
+from core.declarations import Declaration
+from core.fields import uuid_pk
+from core.sensitivity import Sensitivity
+from phi.fields import EncryptedJSONField, EncryptedTextField
+
+
+class Kind(TextChoices):
+    """Type of an attribute's values; how each is kept is in contacts.values."""
+
+    TEXT = "text", "Text"
+    NUMBER = "number", "Number"
+    DATE = "date", "Date"
+    DATETIME = "datetime", "Date and time"
+    BOOLEAN = "boolean", "Yes or no"
+    CHOICE = "choice", "Choice"
+    CODED = "coded", "Coded list (code, name, start, stop)"
+
+
+class Attribute(models.Model):
+    """A definition: what may be known about people, and how sensitive it is."""
+
+    DATA = Declaration(safe=("*",))
+
+    id = uuid_pk()
+    key = models.SlugField(max_length=60, unique=True)
+    label = models.CharField(max_length=80)
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    sensitivity = models.CharField(max_length=12, choices=Sensitivity.choices)
+    #: For CHOICE: the permitted values, in order.
+    choices = ArrayField(models.CharField(max_length=120), default=list, blank=True)
+    #: email, external_id, first_name …: the product itself relies on them.
+    built_in = models.BooleanField(default=False)
+    position = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+    removed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["position", "label"]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class Contact(models.Model):
+    """A person, known to every other table by an opaque id. `sealed` opens to contacts.records.Record."""
+
+    DATA = Declaration(sealed=("sealed",), wrapped=("data_key",), blind=("email_index", "external_index"), safe=("*",))
+
+    id = uuid_pk()
+    #: Dense and never reused: the contact's place in partitions and bitmaps.
+    number = models.BigIntegerField(unique=True, db_default=Func(Value("contact_number"), function="nextval"))
+    #: Not unique: a family may share an address (PRV-24).
+    email_index = models.BinaryField(max_length=32, null=True, db_index=True)
+    external_index = models.BinaryField(max_length=32, null=True, unique=True)
+    kek_id = models.CharField(max_length=40)
+    data_key = models.BinaryField()
+    sealed = models.BinaryField()
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"Contact {self.pk}"
+
+
+class Import(models.Model):
+    """One uploaded file on its way in: mapped, tried, run, and undone if need be."""
+
+    DATA = Declaration(encrypted=("file_name", "mapping", "consent", "problems"), wrapped=("data_key",), safe=("*",))
+
+    class State(TextChoices):
+        UPLOADED = "UPLOADED", "Uploaded"
+        CHECKING = "CHECKING", "Dry run in progress"
+        CHECKED = "CHECKED", "Ready to import"
+        STOPPED = "STOPPED", "Stopped for your decision"
+        RUNNING = "RUNNING", "Importing"
+        FINISHED = "FINISHED", "Finished"
+        UNDOING = "UNDOING", "Being undone"
+        UNDONE = "UNDONE", "Undone"
+        FAILED = "FAILED", "Failed"
+        DISCARDED = "DISCARDED", "Discarded"
+
+    class Shape(TextChoices):
+        PEOPLE = "people", "One row a person"
+        CODED = "coded", "Many rows a person, folded into a coded list"
+
+    id = uuid_pk()
+    state = models.CharField(max_length=12, choices=State.choices, default=State.UPLOADED)
+    shape = models.CharField(max_length=8, choices=Shape.choices, default=Shape.PEOPLE)
+    file_name = EncryptedTextField(default="")
+    #: The import's own data key: chunks, undo and refusals are sealed under it.
+    kek_id = models.CharField(max_length=40)
+    data_key = models.BinaryField()
+    encoding = models.CharField(max_length=20, blank=True)
+    delimiter = models.CharField(max_length=1, blank=True)
+    #: {column header: attribute key | ""}; coded files: {"code": …, "display": …, "start": …, "stop": …, "person": …}
+    mapping = EncryptedJSONField(default=dict)
+    #: {"topics": [id], "source": str, "given_on": date, "address_confirmed": bool, "text": str}; empty: none
+    consent = EncryptedJSONField(default=dict)
+    coded_attribute = models.ForeignKey(Attribute, null=True, on_delete=models.PROTECT, related_name="+")
+    problems = EncryptedJSONField(default=dict)
+    rows_total = models.PositiveIntegerField(default=0)
+    rows_done = models.PositiveIntegerField(default=0)
+    created_count = models.PositiveIntegerField(default=0)
+    changed_count = models.PositiveIntegerField(default=0)
+    unchanged_count = models.PositiveIntegerField(default=0)
+    refused_count = models.PositiveIntegerField(default=0)
+    address_changes = models.PositiveIntegerField(default=0)
+    #: SND-04: a person looked at the sample and says the address changes are right.
+    tripwire_released_by = models.UUIDField(null=True)
+    leased_until = models.DateTimeField(null=True)
+    lease_epoch = models.PositiveIntegerField(default=0)
+    created_by = models.UUIDField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+
+class ImportChunk(models.Model):
+    """A piece of an uploaded file, sealed on receipt; nothing uploaded is ever on a disk in the clear."""
+
+    DATA = Declaration(sealed=("sealed",), safe=("*",))
+
+    owner = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="chunks")
+    kind = models.CharField(max_length=8)  # "source" | "refused" | "undo"
+    position = models.PositiveIntegerField()
+    rows = models.PositiveIntegerField(default=0)
+    sealed = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "kind", "position"], name="import_chunk_place")]
+
+
+class SavedMapping(models.Model):
+    """The mapping somebody chose for a set of column headers, offered again next time."""
+
+    DATA = Declaration(blind=("headers_hash",), encrypted=("mapping",), safe=("*",))
+
+    headers_hash = models.BinaryField(max_length=32, unique=True)
+    mapping = EncryptedJSONField(default=dict)
+    shape = models.CharField(max_length=8, choices=Import.Shape.choices)
+    updated_at = models.DateTimeField(auto_now=True)

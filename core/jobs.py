@@ -1,0 +1,28 @@
+"""Start a job when the transaction commits."""
+
+from typing import Any
+from uuid import UUID
+
+from celery import current_app
+from django.db import transaction
+
+
+def enqueue(name: str, *args: UUID | str | int, queue: str | None = None, countdown: float | None = None) -> None:
+    """Run the task called `name` after commit. Arguments are ids and enum values, never PHI.
+
+    The broker only wakes workers: a job that is lost is found again by a beat sweep over rows.
+    """
+    plain = [str(arg) if isinstance(arg, UUID) else arg for arg in args]
+    options: dict[str, Any] = {}
+    if queue:
+        options["queue"] = queue
+    if countdown:
+        options["countdown"] = countdown
+
+    def start() -> None:
+        if name in current_app.tasks:
+            current_app.tasks[name].apply_async(args=plain, **options)
+        else:
+            current_app.send_task(name, args=plain, **options)
+
+    transaction.on_commit(start)

@@ -1,0 +1,5 @@
+"""The API router: each room brings its own endpoints."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

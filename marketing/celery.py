@@ -1,0 +1,11 @@
+"""The Celery application: jobs carry ids only, and the broker only wakes workers."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketing.settings")
+
+app = Celery("carillon")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

@@ -1,0 +1,21 @@
+"""Every address of the product: staff pages by room, the patients' short links, the API."""
+
+from django.urls import include, path
+
+from marketing import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("healthz", views.health, name="health"),
+    path("account/", include("accounts.urls")),
+    path("people/", include("contacts.urls")),
+    path("segments/", include("segments.urls")),
+    path("templates/", include("content.urls")),
+    path("campaigns/", include("campaigns.urls")),
+    path("delivery/", include("delivery.urls")),
+    path("compliance/consent/", include("consent.urls")),
+    path("compliance/trail/", include("audit.urls")),
+    path("m/", include("consent.public_urls")),
+    path("t/", include("tracking.urls")),
+    path("api/v1/", include("marketing.api_urls")),
+]

@@ -1,0 +1,10 @@
+from django.db import migrations
+
+from core.append_only import append_only
+
+
+class Migration(migrations.Migration):
+    dependencies = [("tracking", "0001_initial")]
+    operations = [
+        append_only("tracking_event"),
+    ]

@@ -1,0 +1,42 @@
+"""What came back: opens, clicks and unsubscribes, each a row, never an edit."""
+
+from django.db import models
+from django.db.models import TextChoices
+
+from core.declarations import Declaration
+from core.fields import uuid_pk
+
+
+class Event(models.Model):
+    """One open, click or unsubscribe of one message. No address, no user agent: only what was concluded (TRK-05)."""
+
+    DATA = Declaration(safe=("*",))
+
+    class Kind(TextChoices):
+        OPEN = "open", "Open"
+        CLICK = "click", "Click"
+        UNSUBSCRIBE = "unsubscribe", "Unsubscribe"
+
+    class Verdict(TextChoices):
+        """Who did it, as far as can be told (TRK-06)."""
+
+        HUMAN = "human", "Probably a person"
+        MACHINE = "machine", "Probably a scanner or a prefetch"
+        UNKNOWN = "unknown", "Cannot be told"
+
+    id = uuid_pk()
+    delivery_id = models.UUIDField(db_index=True)
+    origin_id = models.UUIDField()
+    contact_id = models.UUIDField()
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    link = models.PositiveSmallIntegerField(null=True)
+    at = models.DateTimeField()
+    verdict = models.CharField(max_length=8, choices=Verdict.choices)
+    #: Coarse client class ("phone", "desktop", "proxy", "scanner").
+    client = models.CharField(max_length=16, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["origin_id", "kind", "at"], name="event_origin"),
+            models.Index(fields=["contact_id", "kind", "at"], name="event_contact"),
+        ]
