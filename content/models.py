@@ -60,6 +60,8 @@ class TemplateVersion(models.Model):
     #: Attribute keys used anywhere in it, and the highest of their sensitivities.
     fields_used = ArrayField(models.CharField(max_length=60), default=list)
     tier = models.CharField(max_length=12, choices=Sensitivity.choices)
+    #: Name, postal address, contact and time zone as they stood: part of what is approved and reproduced.
+    organization = models.JSONField(default=dict)
     #: SHA-256 over everything above: what an approval approves.
     digest = models.BinaryField(max_length=32)
     created_by = models.UUIDField(null=True)
