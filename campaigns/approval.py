@@ -1,0 +1,23 @@
+"""What an approval covers: exactly this content, this audience rule, this sender, this tracking (SND-08)."""
+
+import hashlib
+import json
+
+from campaigns.models import Campaign
+
+#: What the author of a campaign may change; a change of any of them withdraws an approval.
+EDITABLE = ("name", "segment", "template", "sender", "topic", "track_opens", "track_clicks")
+
+
+def digest(campaign: Campaign) -> bytes:
+    """SHA-256 of what is fixed at submission. Two campaigns alike in all of it have the same digest."""
+    version = campaign.template_version
+    covered = {
+        "content": bytes(version.digest).hex() if version else None,
+        "rule": campaign.audience_rule,
+        "sender": str(campaign.sender_id),
+        "topic": str(campaign.topic_id),
+        "opens": campaign.track_opens,
+        "clicks": campaign.track_clicks,
+    }
+    return hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).digest()

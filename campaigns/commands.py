@@ -1,0 +1,268 @@
+"""Write, review, approve and steer a campaign: one verb each."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import delivery.commands
+from django.db import transaction
+
+import content.commands
+from accounts.models import User
+from audit.commands import record
+from campaigns import approval
+from campaigns.errors import ApprovalOutdated, BadTime, NotComplete, SelfApproval
+from campaigns.models import Campaign, ReviewNote
+from campaigns.states import move
+from core import clock
+from core.actors import SYSTEM, By, actor_of
+from core.jobs import enqueue
+from core.purposes import MessageClass, Stream
+from core.sensitivity import Sensitivity, highest
+from delivery.models import Origin
+from segments import queries as segments
+
+LONGEST_AHEAD = timedelta(days=366)
+
+
+def _locked(campaign: Campaign) -> Campaign:
+    return (
+        Campaign.objects.select_for_update(of=("self",))
+        .select_related("segment", "template", "template_version", "sender", "topic")
+        .get(pk=campaign.pk)
+    )
+
+
+def _staff_id(by: By) -> str | None:
+    actor = actor_of(by)
+    return actor.id if actor.kind == "staff" else None
+
+
+@transaction.atomic
+def create(*, name: str, by: By, **fields: Any) -> Campaign:
+    """A new draft; `fields` are any of approval.EDITABLE."""
+    campaign = Campaign.objects.create(name=name, created_by=_staff_id(by), **fields)
+    record("campaign.created", by=by, target=campaign)
+    return campaign
+
+
+@transaction.atomic
+def edit(campaign: Campaign, *, by: By, **fields: Any) -> Campaign:
+    """Change a draft. In review, approved or scheduled, a change withdraws the approval and returns it to draft."""
+    campaign = _locked(campaign)
+    state = move(campaign.state, "edit")
+    changed = [key for key in approval.EDITABLE if key in fields and getattr(campaign, key) != fields[key]]
+    if not changed:
+        return campaign
+    for key in changed:
+        setattr(campaign, key, fields[key])
+    was = campaign.state
+    _withdraw_approval(campaign, state)
+    record("campaign.edited", by=by, target=campaign, fields=changed, was=was)
+    return campaign
+
+
+def _withdraw_approval(campaign: Campaign, state: str) -> None:
+    campaign.state = state
+    campaign.template_version = campaign.audience_rule = campaign.approved_digest = None
+    campaign.submitted_by = campaign.submitted_at = campaign.approved_by = campaign.approved_at = None
+    campaign.send_at = None
+    campaign.save()
+
+
+def _complete(campaign: Campaign) -> None:
+    needs = {
+        "an audience": campaign.segment,
+        "a template": campaign.template,
+        "a sender": campaign.sender,
+    }
+    missing = [what for what, value in needs.items() if value is None]
+    if missing:
+        raise NotComplete(f"This campaign still needs {' and '.join(missing)}.")
+    assert campaign.template is not None
+    if campaign.template.message_class == MessageClass.COMMERCIAL and campaign.topic is None:
+        raise NotComplete("Commercial mail needs a topic, so that people can opt in to it and out of it.")
+
+
+@transaction.atomic
+def submit(campaign: Campaign, *, by: By) -> Campaign:
+    """Freeze content and audience rule and ask a second person. Raises NotComplete, TemplateHasErrors, RuleError."""
+    campaign = _locked(campaign)
+    state = move(campaign.state, "submit")
+    _complete(campaign)
+    assert campaign.template is not None
+    assert campaign.segment is not None
+    campaign.template_version = content.commands.freeze(campaign.template, by=by)
+    campaign.audience_rule = campaign.segment.rule
+    campaign.tier = highest(campaign.template_version.tier, segments.tier_of(campaign.audience_rule))
+    if campaign.tier == Sensitivity.SPECIAL:
+        campaign.track_opens = campaign.track_clicks = False  # TRK-02
+    campaign.submitted_by, campaign.submitted_at = _staff_id(by), clock.now()
+    campaign.state = state
+    campaign.save()
+    record("campaign.submitted", by=by, target=campaign, version=str(campaign.template_version_id), tier=campaign.tier)
+    return campaign
+
+
+@transaction.atomic
+def withdraw(campaign: Campaign, *, by: By) -> Campaign:
+    """Take a submitted campaign back to draft."""
+    campaign = _locked(campaign)
+    _withdraw_approval(campaign, move(campaign.state, "withdraw"))
+    record("campaign.withdrawn", by=by, target=campaign)
+    return campaign
+
+
+@transaction.atomic
+def approve(campaign: Campaign, *, by: User, note: str = "", seen: bytes | None = None) -> Campaign:
+    """Approve exactly what stands. `seen`: the digest the approver's page showed; another one is refused."""
+    campaign = _locked(campaign)
+    state = move(campaign.state, "approve")
+    if str(by.pk) in (str(campaign.submitted_by), str(campaign.created_by)):
+        raise SelfApproval("A second person has to approve this: you wrote or submitted it yourself.")
+    digest = approval.digest(campaign)
+    if seen is not None and seen != digest:
+        raise ApprovalOutdated("The campaign changed while you were reading. Reload the page and read it again.")
+    campaign.state, campaign.approved_digest = state, digest
+    campaign.approved_by, campaign.approved_at = by.pk, clock.now()
+    campaign.save()
+    ReviewNote.objects.create(campaign=campaign, verdict="approved", text=note, by=by.pk)
+    record("campaign.approved", by=by, target=campaign, digest=digest.hex())
+    return campaign
+
+
+@transaction.atomic
+def send_back(campaign: Campaign, *, by: User, note: str) -> Campaign:
+    """Return a campaign to its author, with what should change."""
+    if not note.strip():
+        raise NotComplete("Say what should change, so that the author can act on it.")
+    campaign = _locked(campaign)
+    _withdraw_approval(campaign, move(campaign.state, "send_back"))
+    ReviewNote.objects.create(campaign=campaign, verdict="returned", text=note, by=by.pk)
+    record("campaign.sent_back", by=by, target=campaign)
+    return campaign
+
+
+@transaction.atomic
+def schedule(campaign: Campaign, *, at: datetime, by: By) -> Campaign:
+    """Fix the send time of an approved campaign. A time up to a minute ago counts as now."""
+    campaign = _locked(campaign)
+    state = move(campaign.state, "schedule")
+    now = clock.now()
+    if at < now - timedelta(minutes=1):
+        raise BadTime("That time has passed. Choose a time from now on.")
+    if at > now + LONGEST_AHEAD:
+        raise BadTime("A campaign can be scheduled at most one year ahead.")
+    campaign.state, campaign.send_at = state, at
+    campaign.save(update_fields=["state", "send_at", "updated_at"])
+    record("campaign.scheduled", by=by, target=campaign, send_at=at.isoformat())
+    if at <= now:
+        enqueue("campaigns.start", campaign.pk)
+    return campaign
+
+
+def send_now(campaign: Campaign, *, by: By) -> Campaign:
+    return schedule(campaign, at=clock.now(), by=by)
+
+
+@transaction.atomic
+def unschedule(campaign: Campaign, *, by: By) -> Campaign:
+    """Take a campaign off the schedule; it stays approved."""
+    campaign = _locked(campaign)
+    campaign.state, campaign.send_at = move(campaign.state, "unschedule"), None
+    campaign.save(update_fields=["state", "send_at", "updated_at"])
+    record("campaign.unscheduled", by=by, target=campaign)
+    return campaign
+
+
+@transaction.atomic
+def start(campaign: Campaign) -> Campaign:
+    """Pick the audience and hand it to the door, all in one transaction: a crash leaves it scheduled."""
+    campaign = _locked(campaign)
+    state = move(campaign.state, "start")
+    if bytes(campaign.approved_digest or b"") != approval.digest(campaign):
+        _withdraw_approval(campaign, Campaign.State.DRAFT)
+        record("campaign.approval_outdated", by=SYSTEM, target=campaign)
+        return campaign
+    version, sender = campaign.template_version, campaign.sender
+    assert version is not None
+    assert sender is not None
+    assert campaign.audience_rule is not None
+    now = clock.now()
+    people = segments.audience(campaign.audience_rule, at=now)
+    origin = delivery.commands.open_origin(
+        campaign.pk,
+        kind=Origin.Kind.CAMPAIGN,
+        stream=Stream.MARKETING,
+        purpose=version.purpose,
+        message_class=version.message_class,
+        topic_id=campaign.topic_id,
+        template_version=version,
+        sender=sender,
+        tier=campaign.tier,
+        track_opens=campaign.track_opens,
+        track_clicks=campaign.track_clicks,
+        approved_digest=bytes(version.digest),
+        by=SYSTEM,
+    )
+    delivery.commands.add_batches(origin, people, due_at=now)
+    campaign.state, campaign.started_at, campaign.expanded_at = state, now, now
+    campaign.audience_size = len(people)
+    campaign.save()
+    record("campaign.started", by=SYSTEM, target=campaign, audience=len(people))
+    if not people:
+        finish(campaign)
+    return campaign
+
+
+@transaction.atomic
+def pause(campaign: Campaign, *, by: By) -> Campaign:
+    """Hold what has not left yet; takes effect within a second or two."""
+    campaign = _locked(campaign)
+    campaign.state = move(campaign.state, "pause")
+    campaign.save(update_fields=["state", "updated_at"])
+    delivery.commands.hold(campaign.pk, by=by)
+    record("campaign.paused", by=by, target=campaign)
+    return campaign
+
+
+@transaction.atomic
+def resume(campaign: Campaign, *, by: By) -> Campaign:
+    """Go on where it stopped: nobody skipped, nobody twice."""
+    campaign = _locked(campaign)
+    campaign.state = move(campaign.state, "resume")
+    campaign.save(update_fields=["state", "updated_at"])
+    delivery.commands.resume(campaign.pk, by=by)
+    record("campaign.resumed", by=by, target=campaign)
+    return campaign
+
+
+@transaction.atomic
+def cancel(campaign: Campaign, *, by: By) -> Campaign:
+    """Stop for good. Whoever has been written to stays so; the rest get the outcome “cancelled”."""
+    campaign = _locked(campaign)
+    started = campaign.state in (Campaign.State.SENDING, Campaign.State.PAUSED)
+    campaign.state, campaign.finished_at = move(campaign.state, "cancel"), clock.now()
+    campaign.save(update_fields=["state", "finished_at", "updated_at"])
+    if started:
+        delivery.commands.cancel(campaign.pk, by=by)
+    record("campaign.cancelled", by=by, target=campaign)
+    return campaign
+
+
+@transaction.atomic
+def finish(campaign: Campaign) -> Campaign:
+    """Everyone has an outcome. Harmless when said twice."""
+    campaign = _locked(campaign)
+    if campaign.state in (Campaign.State.FINISHED, Campaign.State.CANCELLED):
+        return campaign
+    campaign.state, campaign.finished_at = move(campaign.state, "finish"), clock.now()
+    campaign.save(update_fields=["state", "finished_at", "updated_at"])
+    record("campaign.finished", by=SYSTEM, target=campaign)
+    return campaign
+
+
+@transaction.atomic
+def duplicate(campaign: Campaign, *, name: str, by: By) -> Campaign:
+    """A new draft with the same choices; nothing of the approval comes along."""
+    fields = {key: getattr(campaign, key) for key in approval.EDITABLE if key != "name"}
+    return create(name=name, by=by, **fields)
