@@ -125,7 +125,14 @@ def approve(campaign: Campaign, *, by: User, note: str = "", seen: bytes | None 
     campaign.state, campaign.approved_digest = state, digest
     campaign.approved_by, campaign.approved_at = by.pk, clock.now()
     campaign.save()
-    ReviewNote.objects.create(campaign=campaign, verdict="approved", text=note, by=by.pk)
+    ReviewNote.objects.create(
+        campaign=campaign,
+        verdict="approved",
+        text=note,
+        by=by.pk,
+        template_version=campaign.template_version,
+        audience_rule=campaign.audience_rule,
+    )
     record("campaign.approved", by=by, target=campaign, digest=digest.hex())
     return campaign
 

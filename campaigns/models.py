@@ -14,6 +14,8 @@ from segments.models import Segment
 
 
 class Campaign(models.Model):
+    """A mail, an audience rule and a moment; `states` says what may happen to it."""
+
     DATA = Declaration(encrypted=("name", "audience_rule"), safe=("*",))
 
     class State(TextChoices):
@@ -65,10 +67,13 @@ class Campaign(models.Model):
 class ReviewNote(models.Model):
     """What an approver said: approved, or sent back and why."""
 
-    DATA = Declaration(encrypted=("text",), safe=("*",))
+    DATA = Declaration(encrypted=("text", "audience_rule"), safe=("*",))
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="notes")
     verdict = models.CharField(max_length=10, choices=[("approved", "Approved"), ("returned", "Returned")])
     text = EncryptedTextField(default="", blank=True)
+    #: What the approval was for, so that the next one can be shown what changed since.
+    template_version = models.ForeignKey(TemplateVersion, null=True, on_delete=models.PROTECT, related_name="+")
+    audience_rule = EncryptedJSONField(null=True)
     by = models.UUIDField()
     at = models.DateTimeField(auto_now_add=True)
