@@ -98,7 +98,8 @@ class Import(models.Model):
     data_key = models.BinaryField()
     encoding = models.CharField(max_length=20, blank=True)
     delimiter = models.CharField(max_length=1, blank=True)
-    #: {column header: attribute key | ""}; coded files: {"code": …, "display": …, "start": …, "stop": …, "person": …}
+    #: {"columns": one attribute key (or, in coded files, person | code | display | start | stop) or "" a column,
+    #: "headers": [str], "header": bool, "day_first": bool}
     mapping = EncryptedJSONField(default=dict)
     #: {"topics": [id], "source": str, "given_on": date, "address_confirmed": bool, "text": str}; empty: none
     consent = EncryptedJSONField(default=dict)
@@ -115,10 +116,17 @@ class Import(models.Model):
     tripwire_released_by = models.UUIDField(null=True)
     leased_until = models.DateTimeField(null=True)
     lease_epoch = models.PositiveIntegerField(default=0)
+    #: Where the work stands: the next chunk to take (the last one done, while undoing).
+    next_position = models.PositiveIntegerField(default=0)
+    #: Rows whose external id was known already: the base of the tripwire.
+    known_count = models.PositiveIntegerField(default=0)
     created_by = models.UUIDField()
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"Import {self.pk}"
 
 
 class ImportChunk(models.Model):
@@ -127,13 +135,65 @@ class ImportChunk(models.Model):
     DATA = Declaration(sealed=("sealed",), safe=("*",))
 
     owner = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="chunks")
-    kind = models.CharField(max_length=8)  # "source" | "refused" | "undo"
+    #: source: bytes as uploaded · rows: parsed, ready to take · refused: with reasons · undo: what was before.
+    kind = models.CharField(max_length=8)
     position = models.PositiveIntegerField()
     rows = models.PositiveIntegerField(default=0)
     sealed = models.BinaryField()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["owner", "kind", "position"], name="import_chunk_place")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} chunk {self.position}"
+
+
+class ImportKey(models.Model):
+    """Who of the file was seen already in this pass, by keyed hash; gone when the import ends."""
+
+    DATA = Declaration(blind=("digest",), safe=("*",))
+
+    owner = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="keys")
+    digest = models.BinaryField(max_length=32)
+    row = models.PositiveIntegerField()
+    #: contacts.imports.run: 0 unchanged, 1 changed, 2 created.
+    outcome = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "digest"], name="import_key_once")]
+
+    def __str__(self) -> str:
+        return f"Row {self.row}"
+
+
+class ImportTouch(models.Model):
+    """That an import created or changed a person: for the person's timeline. Ids only."""
+
+    DATA = Declaration(safe=("*",))
+
+    owner = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="touches")
+    contact_id = models.UUIDField(db_index=True)
+    created = models.BooleanField()
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"Touch {self.pk}"
+
+
+class Reason(models.Model):
+    """Why somebody looked, lowered or released: typed by staff, so encrypted; the trail points here by id."""
+
+    DATA = Declaration(encrypted=("text",), safe=("*",))
+
+    id = uuid_pk()
+    action = models.CharField(max_length=64)
+    target_id = models.UUIDField(db_index=True)
+    text = EncryptedTextField()
+    by = models.CharField(max_length=64, blank=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"Reason {self.pk}"
 
 
 class SavedMapping(models.Model):
@@ -145,3 +205,6 @@ class SavedMapping(models.Model):
     mapping = EncryptedJSONField(default=dict)
     shape = models.CharField(max_length=8, choices=Import.Shape.choices)
     updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"Mapping {self.pk}"

@@ -1,0 +1,248 @@
+"""Add and change many people at once: one read, a pure merge, one insert, one update; no row through the ORM.
+
+Who is meant: the external id says; without one the address says, if exactly one person has it. An external id nobody
+has makes a new person even where the address is known, because a family may share an address (docs/adr/0020).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from uuid import UUID
+
+from django.db import connection
+
+from contacts.models import Contact
+from contacts.records import Coded, Record
+from contacts.seal import SealedRow, key_of, open_record, seal_record
+from contacts.values import Value
+from core import clock
+from core.ids import uuid7
+from phi import blind, seal
+
+#: pg_advisory_xact_lock: held while people are told apart by address alone, which no unique index can guard.
+ADDRESS_LOCK = 0x0CA11  # any constant
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What somebody says about one person. A value of None clears it; a key that is absent leaves it as it is."""
+
+    values: dict[str, Value | None]
+    #: Lists replace what is known, or are folded into it (`upsert_many(fold=True)`).
+    coded: dict[str, list[Coded]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Known:
+    """A person as the database has them, opened."""
+
+    row: SealedRow
+    key: bytes
+    record: Record
+    email_index: bytes | None
+    external_index: bytes | None
+
+
+@dataclass(slots=True)
+class Change:
+    """What is to be written for one person of the list: a new one (`known` None) or another record for a known one."""
+
+    position: int
+    known: Known | None
+    record: Record
+
+    @property
+    def address_changes(self) -> bool:
+        return bool(self.known and self.known.record.email and self.known.record.email != self.record.email)
+
+
+@dataclass(slots=True)
+class Plan:
+    """The answer to "what would happen": each position of the list is in exactly one of these."""
+
+    changes: list[Change] = field(default_factory=list)
+    #: position -> the known person
+    unchanged: dict[int, UUID] = field(default_factory=dict)
+    #: position -> why not
+    refused: dict[int, str] = field(default_factory=dict)
+    #: How many were found by external id: the base of the tripwire (SND-04).
+    known_by_external_id: int = 0
+
+
+@dataclass(slots=True)
+class Written:
+    """One row as it was before and what it is now, both still sealed under the person's own key."""
+
+    id: UUID
+    position: int
+    #: None: created.
+    before: Known | None
+    digest: bytes
+
+
+def digest_of(sealed: bytes) -> bytes:
+    """Recognises a sealed record; any later writing of the row gives another one."""
+    return sha256(sealed).digest()
+
+
+def fold_list(known: Iterable[Coded], news: Iterable[Coded]) -> list[Coded]:
+    """Both lists as one, an entry being known by its code and start; news wins. Sorted, so equal lists are equal."""
+    merged = {(entry.code, entry.start): entry for entry in known}
+    merged.update({(entry.code, entry.start): entry for entry in news})
+    return sorted(merged.values(), key=lambda entry: (entry.start or "", entry.code))
+
+
+def merge(record: Record, person: Person, *, fold: bool) -> Record:
+    """The record after what `person` says. Pure; the argument is left alone."""
+    values = dict(record.values)
+    for key, value in person.values.items():
+        if value is None or value == "":
+            values.pop(key, None)
+        else:
+            values[key] = value
+    coded = dict(record.coded)
+    for key, entries in person.coded.items():
+        merged = fold_list(coded.get(key, ()) if fold else (), entries)
+        if merged:
+            coded[key] = merged
+        else:
+            coded.pop(key, None)
+    return Record(values, coded)
+
+
+def _index(name: str, value: object) -> bytes | None:
+    return blind.index(name, str(value)) if value else None
+
+
+def known_of(contact: Contact) -> Known:
+    """One person opened, to be changed."""
+
+    def raw(value: bytes | memoryview | None) -> bytes | None:
+        return None if value is None else bytes(value)
+
+    row = SealedRow(contact.pk, contact.kek_id, bytes(contact.data_key), bytes(contact.sealed))
+    key = key_of(row)
+    return Known(row, key, open_record(row, key=key), raw(contact.email_index), raw(contact.external_index))
+
+
+_READ = (
+    "SELECT id, kek_id, data_key, sealed, email_index, external_index FROM contacts_contact"
+    " WHERE external_index = ANY(%s) OR email_index = ANY(%s) ORDER BY id"
+)
+_READ_LOCKED = _READ + " FOR UPDATE"
+
+
+def _read(externals: list[bytes], emails: list[bytes], *, lock: bool) -> list[Known]:
+    with connection.cursor() as cursor:
+        if lock and emails:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADDRESS_LOCK])
+        cursor.execute(_READ_LOCKED if lock else _READ, [externals, emails])
+        rows = cursor.fetchall()
+    known = []
+    for row in rows:
+        sealed = SealedRow(*row[:4])
+        key = key_of(sealed)
+        known.append(Known(sealed, key, open_record(sealed, key=key), row[4], row[5]))
+    return known
+
+
+def plan(people: Sequence[Person], *, fold: bool = False, create: bool = True, lock: bool = False) -> Plan:
+    """Say what writing these people would do. Reads once; writes nothing. `lock` keeps the rows until commit."""
+    externals = [_index("external_id", person.values.get("external_id")) for person in people]
+    emails = [
+        None if external else _index("email", person.values.get("email"))
+        for person, external in zip(people, externals, strict=True)
+    ]
+    known = _read([e for e in externals if e], [e for e in emails if e], lock=lock)
+    by_external = {bytes(item.external_index): item for item in known if item.external_index}
+    by_email: dict[bytes, list[Known]] = {}
+    for item in known:
+        if item.email_index:
+            by_email.setdefault(bytes(item.email_index), []).append(item)
+
+    result = Plan()
+    seen: set[bytes] = set()
+    for position, (person, external, email) in enumerate(zip(people, externals, emails, strict=True)):
+        identity = external or email
+        if identity is None:
+            result.refused[position] = "has neither an external id nor an email address"
+            continue
+        if identity in seen:
+            result.refused[position] = (
+                "the same external id stands twice"
+                if external
+                else "the same email address stands twice, without external ids"
+            )
+            continue
+        seen.add(identity)
+        found: Known | None
+        if external:
+            found = by_external.get(external)
+            result.known_by_external_id += found is not None
+        else:
+            matches = by_email.get(identity, [])
+            if len(matches) > 1:
+                result.refused[position] = "several people have this email address: give their external ids"
+                continue
+            found = matches[0] if matches else None
+        if found is None and not create:
+            result.refused[position] = "nobody has this external id"
+            continue
+        record = merge(found.record if found else Record(), person, fold=fold)
+        if found is not None and record == found.record:
+            result.unchanged[position] = found.row.id
+        elif not (record.external_id or record.email):
+            result.refused[position] = "would be left with neither an external id nor an email address"
+        else:
+            result.changes.append(Change(position, found, record))
+    return result
+
+
+def apply(planned: Plan) -> list[Written]:
+    """Write the changes of a plan made with `lock`: one UPDATE and one INSERT, whatever their number.
+
+    A new person whose external id somebody else created in between is not in the answer; plan those again.
+    """
+    moment = clock.now()
+    updates: list[tuple[object, ...]] = []
+    inserts: list[tuple[object, ...]] = []
+    written: list[Written] = []
+    for change in planned.changes:
+        record, known = change.record, change.known
+        if known:
+            contact_id, key = known.row.id, known.key
+        else:
+            contact_id = uuid7()
+            key, wrapped = seal.new_data_key()
+        sealed = seal_record(contact_id, record, key=key)
+        email_index = (
+            known.email_index if known and record.email == known.record.email else _index("email", record.email)
+        )
+        external_index = _index("external_id", record.external_id)
+        written.append(Written(contact_id, change.position, known, digest_of(sealed)))
+        if known:
+            updates.append((contact_id, sealed, email_index, external_index))
+        else:
+            inserts.append((contact_id, wrapped.kek_id, wrapped.wrapped, sealed, email_index, external_index))
+    with connection.cursor() as cursor:
+        if updates:
+            cursor.execute(
+                "UPDATE contacts_contact c SET sealed = n.sealed, email_index = n.email_index,"
+                " external_index = n.external_index, updated_at = %s"
+                " FROM unnest(%s::uuid[], %s::bytea[], %s::bytea[], %s::bytea[])"
+                " AS n(id, sealed, email_index, external_index) WHERE c.id = n.id",
+                [moment, *map(list, zip(*updates, strict=True))],
+            )
+        if inserts:
+            cursor.execute(
+                "INSERT INTO contacts_contact"
+                " (id, kek_id, data_key, sealed, email_index, external_index, created_at, updated_at)"
+                " SELECT n.*, %s, %s FROM"
+                " unnest(%s::uuid[], %s::text[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[]) AS n"
+                " ON CONFLICT (external_index) DO NOTHING RETURNING id",
+                [moment, moment, *map(list, zip(*inserts, strict=True))],
+            )
+            made = {row[0] for row in cursor.fetchall()}
+            if len(made) < len(inserts):
+                written = [item for item in written if item.before or item.id in made]
+    return written
