@@ -1,5 +1,6 @@
 """Blind index: HMAC-SHA-256 with one key per field, only for unique high-entropy identifiers (IDX-01)."""
 
+import contextlib
 import hashlib
 import hmac
 
@@ -12,10 +13,8 @@ FIELDS = frozenset({"email", "external_id", "suppression"})
 def normalise_email(address: str) -> str:
     """The form an address is compared in: trimmed, lower case, domain in ASCII."""
     local, _, domain = address.strip().rpartition("@")
-    try:
+    with contextlib.suppress(UnicodeError):
         domain = domain.encode("idna").decode()
-    except UnicodeError:
-        pass
     return f"{local}@{domain}".lower()
 
 

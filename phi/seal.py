@@ -5,6 +5,7 @@ Associated data binds table, row and schema version, so a ciphertext moved elsew
 """
 
 import os
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -36,27 +37,39 @@ def unwrap(wrapped: WrappedKey) -> bytes:
     return keyring().unwrap(wrapped.wrapped, wrapped.kek_id)
 
 
-def _pad(plaintext: bytes) -> bytes:
+def _pad(plaintext: bytes, sizes: tuple[int, ...]) -> bytes:
     length = len(plaintext) + 4
-    size = next((s for s in SIZES if s >= length), -(-length // SIZES[-1]) * SIZES[-1])
+    size = next((s for s in sizes if s >= length), -(-length // sizes[-1]) * sizes[-1])
     return len(plaintext).to_bytes(4, "big") + plaintext + bytes(size - length)
 
 
-def seal(plaintext: bytes, *, key: bytes, aad: bytes) -> bytes:
-    nonce = os.urandom(12)
-    return AES_256_GCM + nonce + AESGCM(key).encrypt(nonce, _pad(plaintext), aad)
-
-
-def open_sealed(sealed: bytes, *, key: bytes, aad: bytes) -> bytes:
-    """The plaintext; SealBroken if a byte was changed or the ciphertext was moved here from elsewhere."""
+def _open(sealed: bytes, cipher: AESGCM, aad: bytes) -> bytes:
     if sealed[:1] != AES_256_GCM:
         raise SealBroken("A sealed value has an unknown form.")
     try:
-        padded = AESGCM(key).decrypt(sealed[1:13], sealed[13:], aad)
-    except InvalidTag:
+        padded = cipher.decrypt(sealed[1:13], sealed[13:], aad)
+    except (InvalidTag, ValueError):  # ValueError: too short to hold a nonce
         raise SealBroken("A sealed value did not open.") from None
     return padded[4 : 4 + int.from_bytes(padded[:4], "big")]
 
 
+def seal(plaintext: bytes, *, key: bytes, aad: bytes, sizes: tuple[int, ...] = SIZES) -> bytes:
+    """Ciphertext whose length tells only which of `sizes` (bytes) the plaintext fits."""
+    nonce = os.urandom(12)
+    return AES_256_GCM + nonce + AESGCM(key).encrypt(nonce, _pad(plaintext, sizes), aad)
+
+
+def open_sealed(sealed: bytes, *, key: bytes, aad: bytes) -> bytes:
+    """The plaintext; SealBroken if a byte was changed or the ciphertext was moved here from elsewhere."""
+    return _open(sealed, AESGCM(key), aad)
+
+
+def open_many(rows: Iterable[tuple[str, bytes, bytes, bytes]]) -> list[bytes]:
+    """The plaintexts of many (kek_id, wrapped data key, sealed, aad), in order; the first that does not open raises."""
+    unwrap_key = keyring().unwrap
+    return [_open(sealed, AESGCM(unwrap_key(wrapped, kek_id)), aad) for kek_id, wrapped, sealed, aad in rows]
+
+
 def aad(table: str, row: bytes, version: int = 1) -> bytes:
+    """Associated data that binds a ciphertext to its table, row and schema version."""
     return table.encode() + b"\x00" + row + version.to_bytes(2, "big")
