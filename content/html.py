@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from lxml import html as lxml_html
 from premailer import Premailer
 
+from content.errors import TemplateBroken
+
 TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 ANCHOR = re.compile(r"""(<a\b[^>]*?\shref=)(["'])(.*?)\2""", re.IGNORECASE | re.DOTALL)
 BLOCKS = frozenset(
@@ -74,6 +76,9 @@ def inline_css(source: str) -> str:
         disable_leftover_css=False,
         cssutils_logging_level=50,
     ).transform()
+    for number, tag in enumerate(mask.tags):
+        if f"zqmask{number}zq" not in inlined:
+            raise TemplateBroken(f"{tag} stands where no mail program shows anything; move it into the body.")
     return mask.show(inlined)
 
 

@@ -39,12 +39,18 @@ def draft_of(template: Template) -> lint.Draft:
 
 def findings_for(template: Template) -> list[lint.Finding]:
     """What the lint says of the template as it stands."""
-    return lint.lint(
+    findings = lint.lint(
         draft_of(template),
         known_attributes(),
         own_host=settings.PUBLIC_URL,
         has_address=bool(Organization.current().postal_address.strip()),
     )
+    if not any(finding.level == "error" for finding in findings):
+        try:
+            build_version(template)
+        except TemplateBroken as broken:
+            findings.insert(0, lint.Finding("error", "html", str(broken), broken.line))
+    return findings
 
 
 def organization_values() -> dict[str, str]:

@@ -1,4 +1,7 @@
+import pytest
+
 from content import html
+from content.errors import TemplateBroken
 
 MAIL = """<html><head><style>p{color:red} .b{padding:4px !important} @media(max-width:600px){p{color:blue}}</style></head>
 <body><p>Hi {{ first_name|default("there") }}, <a class="b" href="https://example.com/a?x=1&amp;y=2">go</a></p>
@@ -40,3 +43,8 @@ def test_the_text_part_reads_like_the_mail() -> None:
     assert 'Hi {{ first_name|default("there") }}, go: https://example.com/a?x=1&y=2' in text
     assert "color:red" not in text
     assert "Stop: {{ unsubscribe_url }}" in text
+
+
+def test_a_tag_outside_the_body_is_said_and_not_lost() -> None:
+    with pytest.raises(TemplateBroken, match="last_name"):
+        html.compile_html(MAIL + "{{ last_name }}", "")
