@@ -217,7 +217,7 @@ class Server:
         self._run("postgres", *args, stdin=statement + "\n")
 
     def _await_predecessor(self) -> None:
-        """A server whose parent was killed needs a moment to close; a process that only bears its old number does not."""
+        """Give a server whose parent was killed a moment to close; ignore a process that only bears its number."""
         pid_file = self.data / "postmaster.pid"
         for _ in range(100):
             try:
@@ -230,11 +230,12 @@ class Server:
                 return
             time.sleep(0.1)
         raise CannotStart(
-            f"Carillon already runs from {self.folder.parent} (process {pid}). Stop it, or set CARILLON_HOME to another folder."
+            f"Carillon already runs from {self.folder.parent} (process {pid})."
+            " Stop it, or set CARILLON_HOME to another folder."
         )
 
     def _choose_socket_folder(self) -> Path:
-        """Inside our folder if the path is short and plain enough for a socket, else a private one in the temp folder."""
+        """Our own folder if its path is short and plain enough for a socket, else a private one in the temp folder."""
         inside = self.folder / "run"
         if len(os.fsencode(inside)) <= SOCKET_FOLDER_MAX and re.fullmatch(r"[\w./@+-]+", str(inside), re.ASCII):
             chosen = inside

@@ -66,7 +66,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    left_out = [report for report in terminalreporter.stats.get("skipped", []) if browsing.MISSING in str(report.longrepr)]
+    left_out = [
+        report for report in terminalreporter.stats.get("skipped", []) if browsing.MISSING in str(report.longrepr)
+    ]
     if left_out:
         terminalreporter.section("BROWSER TESTS LEFT OUT", red=True, bold=True)
         terminalreporter.line(f"{len(left_out)} browser tests did not run: {browsing.MISSING}", red=True)
