@@ -3,3 +3,8 @@ from django.apps import AppConfig
 
 class AccountsConfig(AppConfig):
     name = "accounts"
+
+    def ready(self) -> None:
+        from accounts import sessions  # noqa: PLC0415 - models are loaded only now
+
+        sessions.connect()

@@ -38,8 +38,10 @@ class Action(TextChoices):
     AUDIT_VIEW = "audit.view", "Read the trail"
     AUDIT_EXPORT = "audit.export", "Export the trail"
     STAFF_MANAGE = "staff.manage", "Manage staff and their roles"
+    STAFF_RECOVER = "staff.recover", "Approve the reset of somebody's lost second factors"
     SETTINGS_MANAGE = "settings.manage", "Change organization settings"
-    TOKENS_MANAGE = "tokens.manage", "Create API tokens"
+    TOKENS_OWN = "tokens.own", "Create API tokens of their own"
+    TOKENS_MANAGE = "tokens.manage", "See and revoke everybody's API tokens"
     SMALL_CELLS = "reports.small_cells", "See counts below 11"
 
 
@@ -70,7 +72,9 @@ POLICY: dict[Action, frozenset[Role]] = {
     Action.AUDIT_VIEW: frozenset({C}),
     Action.AUDIT_EXPORT: frozenset({C}),
     Action.STAFF_MANAGE: frozenset({A}),
+    Action.STAFF_RECOVER: frozenset({A, C}),
     Action.SETTINGS_MANAGE: frozenset({A}),
+    Action.TOKENS_OWN: frozenset({A, M, P, C}),
     Action.TOKENS_MANAGE: frozenset({A}),
     Action.SMALL_CELLS: frozenset({A, M, P, C}),
 }

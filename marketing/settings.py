@@ -28,7 +28,6 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "django_otp",
-    "django_otp.plugins.otp_static",
     "django_otp_webauthn",
     "axes",
     "rest_framework",
@@ -89,6 +88,7 @@ AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
+    "django_otp_webauthn.backends.WebAuthnBackend",
 ]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
@@ -107,6 +107,14 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_NAME = "__Host-csrf" if SECURE else "csrftoken"
+#: IDN-02: roles for which only a passkey counts; a local run has no domain to bind one to for long.
+PASSKEY_ROLES = frozenset(
+    os.environ.get("CARILLON_PASSKEY_ROLES", "" if LOCAL_RUN else "administrator,marketer,approver,compliance").split(
+        ","
+    )
+) - {""}
+#: Reverse proxies of ours in front: that many entries of X-Forwarded-For are believed.
+TRUSTED_PROXIES = int(os.environ.get("CARILLON_TRUSTED_PROXIES", "0"))
 #: SEC-14: inactivity and absolute limits, enforced by accounts.middleware.SessionLimits.
 SESSION_IDLE = timedelta(minutes=15)
 SESSION_ABSOLUTE = timedelta(hours=12)
@@ -178,6 +186,13 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "accounts-sessions": {"task": "accounts.purge_sessions", "schedule": 3600.0},
 }
 
+#: delivery.engine: recipients handed over between two commits (bounds repeats after a crash), seconds a batch is
+#: leased for, seconds a drain task works before it makes room, and how many drain one stream at a time.
+DELIVERY_WINDOW = int(os.environ.get("CARILLON_DELIVERY_WINDOW", "100"))
+DELIVERY_LEASE_SECONDS = int(os.environ.get("CARILLON_DELIVERY_LEASE", "30"))
+DELIVERY_SLICE_SECONDS = 20
+DELIVERY_PARALLEL = int(os.environ.get("CARILLON_DELIVERY_PARALLEL", "4"))
+
 #: phi.keyring: the provider class and, for the local one, its file (0600; never in the database or its backups).
 PHI_KEY_PROVIDER = os.environ.get("CARILLON_KEY_PROVIDER", "phi.providers.LocalKeyFile")
 PHI_KEY_FILE = HOME / "keys" / "keyring.json"
@@ -186,6 +201,11 @@ AXES_FAILURE_LIMIT = 10
 AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_USERNAME_FORM_FIELD = "email"
+AXES_USERNAME_CALLABLE = "accounts.throttling.account_of"
+AXES_CLIENT_IP_CALLABLE = "accounts.throttling.address_of"
+AXES_RESET_ON_SUCCESS = True
+AXES_DISABLE_ACCESS_LOG = True
+AXES_LOCKOUT_CALLABLE = "accounts.throttling.locked_out"
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 
