@@ -2,7 +2,7 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import TextChoices
+from django.db.models import Func, TextChoices, Value
 
 from core.declarations import Declaration
 from core.fields import uuid_pk
@@ -39,6 +39,8 @@ class Act(TextChoices):
 
     OPT_IN = "opt_in", "Opted in"
     OPT_IN_REQUESTED = "opt_in_requested", "Asked to confirm by mail"
+    #: What an import wrote and its undo takes back: neither in nor out, as before it.
+    OPT_IN_VOIDED = "opt_in_voided", "Opt-in taken back, recorded by mistake"
     OPT_OUT = "opt_out", "Opted out of the topic"
     OPT_OUT_ALL = "opt_out_all", "Opted out of everything"
     ADDRESS_CONFIRMED = "address_confirmed", "Address confirmed by the person"
@@ -61,11 +63,13 @@ class Source(TextChoices):
 class LedgerEntry(models.Model):
     """One act of one person. Append-only: triggers refuse UPDATE, DELETE and TRUNCATE. Outlives the contact."""
 
-    DATA = Declaration(encrypted=("evidence",), safe=("*",))
+    DATA = Declaration(encrypted=("evidence",), blind=("address_index",), safe=("*",))
 
     id = uuid_pk()
+    #: The order of acts: drawn while the person's lock is held, so it is the order they took effect in.
+    number = models.BigIntegerField(unique=True, db_default=Func(Value("consent_ledger_number"), function="nextval"))
     contact_id = models.UUIDField()
-    #: Null: about everything (OPT_OUT_ALL, ADDRESS_CONFIRMED, authorizations).
+    #: Null: about everything (OPT_OUT_ALL and its undo, ADDRESS_CONFIRMED, authorizations).
     topic = models.ForeignKey(Topic, null=True, on_delete=models.PROTECT, related_name="+")
     act = models.CharField(max_length=24, choices=Act.choices)
     at = models.DateTimeField()
@@ -76,11 +80,17 @@ class LedgerEntry(models.Model):
     recorded_by = models.CharField(max_length=64, blank=True)
     #: For acts about an authorization.
     authorization_id = models.UUIDField(null=True)
+    #: The opt-in was confirmed from the mailbox itself.
+    double = models.BooleanField(default=False)
+    #: ADDRESS_CONFIRMED: the email index of the address that was confirmed; another address needs its own.
+    address_index = models.BinaryField(max_length=32, null=True)
+    import_id = models.UUIDField(null=True)
 
     class Meta:
         indexes = [
-            models.Index(fields=["contact_id", "topic", "-at", "-id"], name="ledger_state"),
-            models.Index(fields=["-at", "-id"], name="ledger_at"),
+            models.Index(fields=["contact_id", "-number"], name="ledger_state"),
+            models.Index(fields=["-at"], name="ledger_at"),
+            models.Index(fields=["import_id"], name="ledger_import", condition=models.Q(import_id__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -102,11 +112,14 @@ class Authorization(models.Model):
     expires_at = models.DateTimeField(null=True)
     complete = models.BooleanField()
 
+    def __str__(self) -> str:
+        return f"Authorization {self.pk}"
+
 
 class Suppression(models.Model):
-    """An address that gets nothing: keyed hash only, so that it survives the contact (CAN-13)."""
+    """An address that gets nothing, or nothing on one topic: keyed hash only, so it survives the contact (CAN-13)."""
 
-    DATA = Declaration(blind=("address_hash",), encrypted=("note",), safe=("*",))
+    DATA = Declaration(blind=("address_hash",), encrypted=("note", "release_note"), safe=("*",))
 
     class Reason(TextChoices):
         BOUNCED = "bounced", "Address does not exist"
@@ -116,8 +129,44 @@ class Suppression(models.Model):
         IMPORTED = "imported", "From an imported suppression list"
 
     id = uuid_pk()
-    address_hash = models.BinaryField(max_length=32, unique=True)
+    address_hash = models.BinaryField(max_length=32)
+    #: Null: everything. Else only what an import may not overrule for this address; the ledger says it for the contact.
+    topic = models.ForeignKey(Topic, null=True, on_delete=models.PROTECT, related_name="+")
     reason = models.CharField(max_length=16, choices=Reason.choices)
     note = EncryptedTextField(default="", blank=True)
     at = models.DateTimeField()
     released_at = models.DateTimeField(null=True)
+    release_note = EncryptedTextField(default="", blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["address_hash", "topic"], name="suppression_once", nulls_distinct=False)
+        ]
+        indexes = [models.Index(fields=["-at"], name="suppression_at")]
+
+    def __str__(self) -> str:
+        return f"Suppression {self.pk}"
+
+
+class Export(models.Model):
+    """A file of consents that somebody asked for, why, and what it held."""
+
+    DATA = Declaration(encrypted=("purpose",), safe=("*",))
+
+    class Format(TextChoices):
+        CSV = "csv", "CSV (spreadsheet)"
+        JSONL = "jsonl", "JSON Lines"
+
+    id = uuid_pk()
+    format = models.CharField(max_length=8, choices=Format.choices, default=Format.CSV)
+    as_of = models.DateTimeField()
+    purpose = EncryptedTextField()
+    by = models.UUIDField()
+    at = models.DateTimeField(auto_now_add=True)
+    #: Null until the last byte was handed over.
+    finished_at = models.DateTimeField(null=True)
+    rows = models.PositiveIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, blank=True)
+
+    def __str__(self) -> str:
+        return f"Export {self.pk}"

@@ -40,3 +40,6 @@ class Event(models.Model):
             models.Index(fields=["origin_id", "kind", "at"], name="event_origin"),
             models.Index(fields=["contact_id", "kind", "at"], name="event_contact"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"

@@ -1,0 +1,42 @@
+"""What changes what we may do. Every withdrawal here waits for senders and then binds them (consent.locks)."""
+
+from consent.commands.acts import (
+    confirm_address,
+    confirm_opt_in,
+    give_special_consent,
+    opt_in,
+    opt_out,
+    request_opt_in,
+    revoke_special_consent,
+    save_preferences,
+)
+from consent.commands.authorizations import authorize, revoke_authorization
+from consent.commands.exports import finish_export, start_export
+from consent.commands.many import record_import, record_many, undo_import
+from consent.commands.suppression import release, suppress
+from consent.commands.topics import create_topic, edit_topic, remove_topic
+from consent.ledger import NewAct
+
+__all__ = [
+    "NewAct",
+    "authorize",
+    "confirm_address",
+    "confirm_opt_in",
+    "create_topic",
+    "edit_topic",
+    "finish_export",
+    "give_special_consent",
+    "opt_in",
+    "opt_out",
+    "record_import",
+    "record_many",
+    "release",
+    "remove_topic",
+    "request_opt_in",
+    "revoke_authorization",
+    "revoke_special_consent",
+    "save_preferences",
+    "start_export",
+    "suppress",
+    "undo_import",
+]

@@ -1,0 +1,80 @@
+"""An opt-out kept with the address itself, so that it survives the contact and binds a re-import (CAN-13)."""
+
+from collections.abc import Collection, Iterable
+from uuid import UUID
+
+import contacts.queries
+from consent.models import Suppression, Topic
+from contacts.models import Contact
+from core import clock
+from phi import blind
+
+
+def hash_of(address: str) -> bytes:
+    return blind.index("suppression", address)
+
+
+def address_of(contact_id: UUID) -> str:
+    """The contact's address; "" where there is none, or no contact any more."""
+    record = contacts.queries.open_many([contact_id]).get(contact_id)
+    return record.email if record else ""
+
+
+def index_of(contact_id: UUID) -> bytes | None:
+    """What ADDRESS_CONFIRMED remembers of the address: the contact's own email index."""
+    index = Contact.objects.filter(pk=contact_id).values_list("email_index", flat=True).first()
+    return bytes(index) if index else None
+
+
+def neighbours(contact_id: UUID, address: str) -> set[UUID]:
+    """This contact and everybody with the same address."""
+    return {contact_id, *(contacts.queries.by_email(address) if address else ())}
+
+
+def remember(pairs: Iterable[tuple[bytes, UUID | None]]) -> None:
+    """Keep opt-outs with their addresses: (hash, topic or None for everything). Stronger reasons stand."""
+    now = clock.now()
+    rows = [
+        Suppression(address_hash=h, topic_id=t, reason=Suppression.Reason.UNSUBSCRIBED, at=now)
+        for h, t in dict.fromkeys(pairs)
+    ]
+    Suppression.objects.bulk_create(rows, ignore_conflicts=True)
+    # What had been released earlier holds again.
+    hashes = {row.address_hash for row in rows}
+    again = [
+        found.pk
+        for found in Suppression.objects.filter(address_hash__in=hashes, released_at__isnull=False)
+        if (bytes(found.address_hash), found.topic_id) in {(row.address_hash, row.topic_id) for row in rows}
+    ]
+    Suppression.objects.filter(pk__in=again).update(
+        released_at=None, reason=Suppression.Reason.UNSUBSCRIBED, at=now, release_note=""
+    )
+
+
+def forgive(address: str, topic_id: UUID | None) -> None:
+    """A new yes of the person lifts their own earlier no, for this topic only; a bounce or complaint stays."""
+    if not address:
+        return
+    now, own = clock.now(), hash_of(address)
+    held = Suppression.objects.filter(
+        address_hash=own, released_at__isnull=True, reason=Suppression.Reason.UNSUBSCRIBED
+    )
+    lifted = held.filter(topic__isnull=True).update(released_at=now)
+    if topic_id is None:
+        return
+    held.filter(topic_id=topic_id).update(released_at=now)
+    if lifted:
+        others = Topic.objects.filter(removed_at__isnull=True).exclude(pk=topic_id).values_list("pk", flat=True)
+        remember((own, other) for other in others)
+
+
+def kept_out(hashes: Collection[bytes], topic_ids: Collection[UUID]) -> set[tuple[bytes, UUID]]:
+    """Of these addresses and topics, the pairs an import may not opt in."""
+    rows = Suppression.objects.filter(address_hash__in=hashes, released_at__isnull=True).values_list(
+        "address_hash", "topic_id"
+    )
+    out: set[tuple[bytes, UUID]] = set()
+    for address_hash, topic_id in rows:
+        for each in topic_ids if topic_id is None else (topic_id,):
+            out.add((bytes(address_hash), each))
+    return out
