@@ -1,0 +1,107 @@
+// What every page shares: menus, dialogs, toasts, the rail on a phone, and blanking of PHI while nobody is there.
+
+const BLANK_AFTER_MS = 2 * 60 * 1000;
+const idleLimitMs = Number(document.body.dataset.idleMinutes || 0) * 60 * 1000;
+
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll("details[data-menu][open]")) if (menu !== except) menu.open = false;
+}
+
+function toggleRail() {
+  const rail = document.getElementById("rail");
+  const open = rail.toggleAttribute("data-open");
+  const opener = document.querySelector(".rail-open");
+  opener.setAttribute("aria-expanded", String(open));
+  (open ? rail.querySelector("a") : opener).focus();
+}
+
+export function toast(text) {
+  const copy = document.getElementById("toast-template")?.content.firstElementChild.cloneNode(true);
+  if (!copy) return;
+  copy.querySelector("div").textContent = text;
+  document.getElementById("toasts").append(copy);
+}
+
+document.addEventListener("click", (event) => {
+  const at = event.target.closest("[data-dialog],[data-close],[data-dismiss],[data-rail],[data-copy]");
+  closeMenus(event.target.closest("details[data-menu]"));
+  if (!at) return;
+  if (at.dataset.dialog) {
+    closeMenus();
+    document.getElementById(at.dataset.dialog).showModal();
+  } else if ("close" in at.dataset) at.closest("dialog").close();
+  else if ("dismiss" in at.dataset) at.closest(".toast").remove();
+  else if ("rail" in at.dataset) toggleRail();
+  else if ("copy" in at.dataset) {
+    navigator.clipboard.writeText(document.getElementById(at.dataset.copy).textContent.trim());
+    at.textContent = "Copied";
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const menu = document.querySelector("details[data-menu][open]");
+  if (menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  } else if (document.querySelector("#rail[data-open]")) toggleRail();
+});
+
+// A click on the backdrop closes a dialog; a form sent from it says so by its own button.
+document.addEventListener("mousedown", (event) => {
+  if (event.target instanceof HTMLDialogElement) event.target.close();
+});
+
+for (const dialog of document.querySelectorAll("dialog[data-open]")) dialog.showModal();
+
+// A form goes out once: its button waits for the answer.
+document.addEventListener("submit", (event) => {
+  if (event.defaultPrevented) return;
+  const button = event.submitter;
+  if (button) setTimeout(() => button.setAttribute("aria-disabled", "true"));
+  if (event.target.dataset.sent) event.preventDefault();
+  else if (!event.target.matches("[data-again],[target],[method=dialog],[hx-post],[hx-get]")) event.target.dataset.sent = "1";
+});
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) {
+    delete form.dataset.sent;
+    for (const button of form.querySelectorAll("[aria-disabled]")) button.removeAttribute("aria-disabled");
+  }
+});
+
+// Filters apply as they change where the form says so.
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-apply]");
+  if (form) form.requestSubmit();
+});
+
+// htmx: a whole page in answer to a fragment means the session is over; errors say what to do.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const answer = event.detail.xhr.responseText || "";
+  if (/^\s*<!doctype/i.test(answer) && event.detail.target !== document.body) {
+    event.detail.shouldSwap = false;
+    location.reload();
+  }
+});
+document.addEventListener("htmx:responseError", (event) => {
+  const gone = event.detail.xhr.status === 403 ? "You may not do this, or the page is too old: reload it." : "";
+  toast(gone || "The server could not answer. What you typed is still here; try again in a moment.");
+});
+document.addEventListener("htmx:sendError", () => toast("No connection. What you typed is still here; try again."));
+
+// PHI blanks when the tab idles or is hidden, and the page goes when the session is over (SEC-14).
+let last = Date.now();
+function seen() {
+  if (idleLimitMs && Date.now() - last > idleLimitMs) return location.reload();
+  last = Date.now();
+  document.documentElement.classList.remove("idle");
+}
+for (const kind of ["pointermove", "keydown", "scroll", "touchstart", "focus"])
+  addEventListener(kind, seen, { passive: true });
+setInterval(() => {
+  const away = Date.now() - last;
+  if (document.querySelector("[data-phi]")) {
+    document.documentElement.classList.toggle("idle", away > BLANK_AFTER_MS);
+    if (idleLimitMs && away > idleLimitMs) location.reload();
+  }
+}, 5000);
