@@ -1,0 +1,131 @@
+"""Change segments. A rule is parsed before it is kept, so what is kept made sense on that day."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts.policy import Action
+from audit import commands as audit
+from core import clock
+from core.actors import By, actor_of
+from segments import catalog as catalogs
+from segments import queries
+from segments.catalog import Catalog
+from segments.errors import Archived, IdentifiersWithHealth, NameMissing, NotTheLatest
+from segments.models import Segment
+from segments.rules import Rule, parse
+from segments.values import BadValue, text
+
+MAX_NAME = 120
+
+
+def _name(name: str) -> str:
+    try:
+        name = text(name)
+    except BadValue:
+        raise NameMissing("Give the segment a name.") from None
+    if len(name) > MAX_NAME:
+        raise NameMissing(f"Give the segment a name of at most {MAX_NAME} characters.")
+    return name
+
+
+def _description(description: str) -> str:
+    try:
+        return text(description) if description.strip() else ""
+    except BadValue as bad:
+        raise NameMissing(f"Description: {bad}") from None
+
+
+def permit(rule: Rule, catalog: Catalog, by: By) -> None:
+    """IDX-09: whoever may not reveal a person's values may not ask about a known person's health either."""
+    may = getattr(by, "may", None)
+    if may is not None and not may(Action.CONTACTS_REVEAL) and queries.mixes_identifiers_with_health(rule, catalog):
+        raise IdentifiersWithHealth(
+            "This rule asks about identified people's health: it names both something like a name or an address and "
+            "health information. Remove one of the two, or ask somebody who may reveal contacts."
+        )
+
+
+def _kept(segment: Segment, rule: object, by: By) -> dict[str, Any]:
+    """Parse the rule, put it on the segment, and say what the trail keeps of it."""
+    catalog = catalogs.load()
+    parsed = parse(rule, catalog)
+    permit(parsed, catalog, by)
+    segment.rule = rule
+    segment.tier = queries.tier_of(parsed, catalog)
+    return {"tier": str(segment.tier), "fields": queries.fields_of(parsed, catalog)}
+
+
+def _locked(segment: Segment) -> Segment:
+    return Segment.objects.select_for_update().get(pk=segment.pk)
+
+
+@transaction.atomic
+def create(*, name: str, rule: object, description: str = "", by: By) -> Segment:
+    """Keep a new segment. Raises RuleError, NameMissing, IdentifiersWithHealth."""
+    segment = Segment(name=_name(name), description=_description(description))
+    kept = _kept(segment, rule, by)
+    actor = actor_of(by)
+    segment.created_by = UUID(actor.id) if actor.kind == "staff" else None
+    segment.save()
+    audit.record("segment.created", by=by, target=segment, **kept)
+    return segment
+
+
+@transaction.atomic
+def edit(
+    segment: Segment, *, name: str, rule: object, description: str = "", revision: int | None = None, by: By
+) -> Segment:
+    """Change a segment. `revision` is the one the editor started from; NotTheLatest if it is another by now."""
+    segment = _locked(segment)
+    if segment.archived_at is not None:
+        raise Archived("This segment is archived. Restore it before you change it.")
+    if revision is not None and revision != segment.revision:
+        raise NotTheLatest(
+            "Somebody saved this segment while you were editing. Open it in another tab to compare, or save as a copy."
+        )
+    segment.name, segment.description = _name(name), _description(description)
+    ruled_otherwise = segment.rule != rule
+    kept = _kept(segment, rule, by)
+    segment.revision += 1
+    if ruled_otherwise:
+        segment.last_count = segment.counted_at = None
+    segment.save()
+    audit.record("segment.edited", by=by, target=segment, revision=segment.revision, rule=ruled_otherwise, **kept)
+    return segment
+
+
+@transaction.atomic
+def duplicate(segment: Segment, *, by: By) -> Segment:
+    """A copy to change freely."""
+    name = f"Copy of {segment.name}"[:MAX_NAME]
+    return create(name=name, rule=segment.rule, description=segment.description, by=by)
+
+
+@transaction.atomic
+def archive(segment: Segment, *, by: By) -> Segment:
+    """Take a segment off the lists. Campaigns that use it keep it."""
+    segment = _locked(segment)
+    if segment.archived_at is None:
+        segment.archived_at = clock.now()
+        segment.save(update_fields=["archived_at"])
+        audit.record("segment.archived", by=by, target=segment)
+    return segment
+
+
+@transaction.atomic
+def restore(segment: Segment, *, by: By) -> Segment:
+    """Put an archived segment back."""
+    segment = _locked(segment)
+    if segment.archived_at is not None:
+        segment.archived_at = None
+        segment.save(update_fields=["archived_at"])
+        audit.record("segment.restored", by=by, target=segment)
+    return segment
+
+
+def keep_count(segment: Segment, count: int) -> None:
+    """Remember what was counted last; no part of the segment's history."""
+    segment.last_count, segment.counted_at = count, clock.now()
+    Segment.objects.filter(pk=segment.pk).update(last_count=count, counted_at=segment.counted_at)

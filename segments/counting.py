@@ -1,0 +1,80 @@
+"""Answer the question how many people match, each asker as far as they may know."""
+
+from datetime import timedelta
+
+from django.db import connection, transaction
+
+from accounts.models import ApiToken, User
+from accounts.policy import Action
+from contacts.models import Contact
+from core import clock
+from segments import asking, queries
+from segments import catalog as catalogs
+from segments.asking import Answer, Told
+from segments.catalog import Catalog
+from segments.commands import permit
+from segments.errors import PartTooSmall, TooManyQuestions
+from segments.models import Question
+from segments.sentence import sentence
+from segments.tree import Group, Rule, nodes_of
+
+Asker = User | ApiToken
+
+#: How many answers somebody without small cells gets in a day, and how long answers are held against later ones.
+QUESTIONS_A_DAY = 200
+REMEMBERED = timedelta(days=90)
+#: One at a time, so that two answers given at once cannot be played against each other.
+LOCK = 0x5E6_0041
+
+
+def ask(rule: Rule, *, by: Asker, catalog: Catalog | None = None) -> Answer:
+    """How many people match, as far as the asker may know.
+
+    Raises IdentifiersWithHealth, PartTooSmall, TooManyQuestions.
+    """
+    catalog = catalog or catalogs.load()
+    permit(rule, catalog, by)
+    if by.may(Action.SMALL_CELLS):
+        return Answer(queries.count(rule, catalog=catalog), exact=True)
+    found = _ask_guarded(rule, by, catalog)
+    if isinstance(found, PartTooSmall):  # raised here, after the question was counted
+        raise found
+    return found
+
+
+@transaction.atomic
+def _ask_guarded(rule: Rule, by: Asker, catalog: Catalog) -> Answer | PartTooSmall:
+    asker = by.owner_id if isinstance(by, ApiToken) else by.pk
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+    now = clock.now()
+    if Question.objects.filter(asked_by=asker, at__gt=now - timedelta(days=1)).count() >= QUESTIONS_A_DAY:
+        raise TooManyQuestions(f"You asked {QUESTIONS_A_DAY} questions within a day. Go on tomorrow.")
+    question = Question.objects.create(asked_by=asker, at=now)
+    parts = nodes_of(rule.root)[1:]
+    small = asking.small_part(queries.counts(rule, parts, catalog))
+    if small is not None:
+        part = sentence(Rule(Group("all", (parts[small],))), catalog).removeprefix("People where ").rstrip(".")
+        return PartTooSmall(
+            f"A part of this question is about fewer than {asking.CELL} people, and nobody may be singled out: {part}. "
+            "Widen this condition or remove it."
+        )
+    numbers = {i.bytes: n for i, n in Contact.objects.values_list("id", "number")}
+    size = max(numbers.values(), default=0)
+    members = asking.bits((numbers[i] for i in queries.members(rule, catalog=catalog) if i in numbers), size)
+    found, news = asking.answer(members, asking.bits(numbers.values(), size), _told())
+    if news:
+        question.answer = {"count": found.count, "members": asking.pack(members, size)}
+        question.save(update_fields=["answer"])
+    return found
+
+
+def _told() -> list[Told]:
+    """Every answer still remembered, whoever asked: two people may compare notes."""
+    kept = Question.objects.filter(answer__isnull=False, at__gt=clock.now() - REMEMBERED).order_by("at")
+    return [Told(a["count"], asking.unpack(a["members"])) for a in kept.values_list("answer", flat=True)]
+
+
+def may_sample(asker: Asker) -> bool:
+    """Whether somebody may look at a masked sample: whoever sees small cells and contacts."""
+    return asker.may(Action.SMALL_CELLS) and asker.may(Action.CONTACTS_VIEW)

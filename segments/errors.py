@@ -1,0 +1,62 @@
+"""Refusals of the segments room."""
+
+from dataclasses import dataclass
+
+from core.errors import DomainError
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with one clause. `path` is its place in the JSON ("root.all[2].value")."""
+
+    path: str
+    clause: str
+    message: str
+    #: Nothing was filled in yet: no reason to shout while somebody is still building.
+    unfinished: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.clause}: {self.message}" if self.clause else self.message
+
+
+class RuleError(DomainError):
+    """The rule cannot be used as it stands."""
+
+    status = 400
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        self.path, self.message = problems[0].path, str(problems[0])
+        more = len(problems) - 1
+        rest = "" if not more else f" And {more} more such clause{'s' if more > 1 else ''}."
+        super().__init__(self.message + rest)
+
+
+class NameMissing(DomainError):
+    status = 400
+
+
+class NotTheLatest(DomainError):
+    """Somebody saved the segment in between."""
+
+
+class Archived(DomainError):
+    """The segment is archived."""
+
+
+class IdentifiersWithHealth(DomainError):
+    """IDX-09: the rule asks about a known person's health."""
+
+    status = 403
+
+
+class PartTooSmall(DomainError):
+    """A part of the question is about fewer than 11 people, and the asker sees aggregates only."""
+
+    status = 403
+
+
+class TooManyQuestions(DomainError):
+    """The asker's allowance of questions for today is used up."""
+
+    status = 429

@@ -1,0 +1,218 @@
+"""Who matches a rule. PHI predicates never reach SQL: the database is asked for everybody, or by opaque ids."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import polars as pl
+from django.db.models import QuerySet
+
+from consent import queries as consent
+from consent.state import ConsentFacts
+from contacts import queries as contacts
+from contacts import values
+from core import clock
+from core.models import Organization
+from core.sensitivity import Sensitivity, highest
+from delivery.models import Delivery
+from segments import catalog as catalogs
+from segments import evaluate, people
+from segments import sentence as sentences
+from segments.catalog import Catalog
+from segments.evaluate import Context
+from segments.models import Segment
+from segments.people import Code
+from segments.rules import Rule, parse
+from segments.tree import Clause, Engaged, HasCode, Node, TopicIs, attributes_of, clauses_of
+from tracking.models import Event
+
+#: A rule as parsed, or its JSON as it is stored.
+AnyRule = Rule | object
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A person of a sample: enough to see that it is somebody, too little to learn whom."""
+
+    id: UUID
+    name: str
+    address: str
+
+
+def segments() -> "QuerySet[Segment]":
+    """Segments in use, newest first."""
+    return Segment.objects.filter(archived_at=None).order_by("-created_at")
+
+
+def as_rule(rule: AnyRule, catalog: Catalog | None = None) -> Rule:
+    return rule if isinstance(rule, Rule) else parse(rule, catalog)
+
+
+def _kinds(rule: Rule, catalog: Catalog) -> dict[str, str]:
+    return {key: catalog.fields[key].kind for key in sorted(attributes_of(rule))}
+
+
+def evaluated(
+    rule: Rule, catalog: Catalog, at: datetime | None = None
+) -> Iterator[tuple[pl.DataFrame, evaluate.Context]]:
+    """Everybody in frames, each with the context to evaluate the rule in."""
+    now = at or clock.now()
+    zone = ZoneInfo(Organization.current().time_zone)
+    clauses = clauses_of(rule.root)
+    base = Context(now, zone)
+    engaged = {c: _who_did(c, base) for c in {_positive(c) for c in clauses if isinstance(c, Engaged)}}
+    topics = {c for c in clauses if isinstance(c, TopicIs)}
+    for frame in people.frames_of(_kinds(rule, catalog)):
+        ids = [UUID(bytes=i) for i in frame["id"].to_list()] if topics else []
+        yield frame, Context(now, zone, _in_state(topics, ids, at), engaged)
+
+
+def _positive(clause: Engaged) -> Engaged:
+    return Engaged(clause.event, True, clause.mailing, clause.days)
+
+
+def _who_did(clause: Engaged, context: Context) -> frozenset[bytes]:
+    """Who received, opened or clicked. Machines do not count (TRK-06)."""
+    wanted: dict[str, Any] = {"at__lte": context.now}
+    if clause.mailing is not None:
+        wanted["origin_id"] = clause.mailing
+    if clause.days is not None:
+        first = context.today - timedelta(days=clause.days)
+        wanted["at__gte"] = datetime(first.year, first.month, first.day, tzinfo=context.zone)
+    if clause.event == "received":
+        sent = Delivery.objects.filter(outcome=Delivery.Outcome.SENT, **wanted)
+        return evaluate.id_bytes(sent.values_list("contact_id", flat=True).distinct())
+    kind = Event.Kind.OPEN if clause.event == "opened" else Event.Kind.CLICK
+    events = Event.objects.filter(kind=kind, verdict=Event.Verdict.HUMAN, **wanted)
+    return evaluate.id_bytes(events.values_list("contact_id", flat=True).distinct())
+
+
+def _state(facts: ConsentFacts) -> str:
+    if facts.opted_out or facts.opted_out_all:
+        return "opted_out"
+    return "opted_in" if facts.opted_in is not None else "no_choice"
+
+
+def _in_state(clauses: Iterable[TopicIs], ids: list[UUID], at: datetime | None) -> dict[TopicIs, frozenset[bytes]]:
+    found: dict[TopicIs, frozenset[bytes]] = {}
+    facts = {topic: consent.facts_for(ids, topic, at) for topic in {clause.topic for clause in clauses}}
+    for clause in clauses:
+        said = facts[clause.topic].items()
+        found[clause] = evaluate.id_bytes(i for i, fact in said if _state(fact) == clause.state)
+    return found
+
+
+def members(rule: AnyRule, at: datetime | None = None, catalog: Catalog | None = None) -> list[bytes]:
+    """Ids (16 bytes each) of everybody the rule matches, in order."""
+    catalog = catalog or catalogs.load()
+    rule = as_rule(rule, catalog)
+    found: list[bytes] = []
+    for frame, context in evaluated(rule, catalog, at):
+        found += frame["id"].filter(evaluate.matches(rule, frame, context)).to_list()
+    return sorted(found)
+
+
+def audience(rule: AnyRule, at: datetime | None = None) -> list[UUID]:
+    """Everybody the rule matches, now or as of `at` (relative dates and consent), ordered by id.
+
+    Raises RuleError where the rule no longer makes sense, for instance because an attribute was removed.
+    """
+    return [UUID(bytes=i) for i in members(rule, at)]
+
+
+def count(rule: AnyRule, at: datetime | None = None, catalog: Catalog | None = None) -> int:
+    """How many people the rule matches. Exact: what a person may be told is segments.commands.ask's matter."""
+    catalog = catalog or catalogs.load()
+    rule = as_rule(rule, catalog)
+    return sum(int(evaluate.matches(rule, frame, context).sum()) for frame, context in evaluated(rule, catalog, at))
+
+
+def counts(rule: Rule, nodes: list[Node], catalog: Catalog) -> list[int]:
+    """How many people each of these parts of the rule matches by itself."""
+    totals = [0] * len(nodes)
+    for frame, context in evaluated(rule, catalog):
+        row = evaluate.every(nodes, frame, context).row(0)
+        totals = [total + int(n) for total, n in zip(totals, row, strict=True)]
+    return totals
+
+
+def sample(rule: AnyRule, n: int = 5, catalog: Catalog | None = None) -> list[Masked]:
+    """A few of the people it matches, masked; the same few as long as the same people match."""
+    ids = sorted(members(rule, catalog=catalog), key=lambda i: i[::-1])[:n]
+    opened = contacts.open_many([UUID(bytes=i) for i in ids])
+    definitions = contacts.attributes()
+
+    def shown(key: str, held: dict[str, object]) -> str:
+        return values.masked(definitions[key], held.get(key)) if key in definitions else ""
+
+    return [
+        Masked(
+            i,
+            f"{shown('first_name', r.values)} {shown('last_name', r.values)}".strip() or "(no name)",
+            shown("email", r.values) or "(no address)",
+        )
+        for i, r in opened.items()
+    ]
+
+
+def _sensitivity(clause: Clause, catalog: Catalog) -> Sensitivity:
+    match clause:
+        case TopicIs():
+            return Sensitivity.IDENTITY
+        case Engaged():
+            return catalog.mailings[clause.mailing].tier if clause.mailing else Sensitivity.IDENTITY
+        case _:
+            return catalog.fields[clause.attribute].sensitivity
+
+
+def tier_of(rule: AnyRule, catalog: Catalog | None = None) -> Sensitivity:
+    """The highest sensitivity among what the rule asks; at least identity, for being in our records says something."""
+    catalog = catalog or catalogs.load()
+    clauses = clauses_of(as_rule(rule, catalog).root)
+    return highest(Sensitivity.IDENTITY, *(_sensitivity(clause, catalog) for clause in clauses))
+
+
+def fields_of(rule: AnyRule, catalog: Catalog | None = None) -> list[str]:
+    """Keys of the attributes the rule names, sorted."""
+    return sorted(attributes_of(as_rule(rule, catalog)))
+
+
+def mixes_identifiers_with_health(rule: Rule, catalog: Catalog) -> bool:
+    """Whether the rule can ask about a known person's health (IDX-09)."""
+    asked = [catalog.fields[key] for key in attributes_of(rule)]
+    return any(f.identifier for f in asked) and tier_of(rule, catalog).rank >= Sensitivity.PHI.rank
+
+
+def codes_offered(attribute: str) -> list[Code]:
+    """Codes in use in a coded list, with their names, most frequent first."""
+    return people.codes().get(attribute, [])
+
+
+def code_names(rule: Rule) -> dict[tuple[str, str], str]:
+    """What the codes of a rule are called, for its sentence."""
+    asked = {
+        (clause.attribute, code)
+        for clause in clauses_of(rule.root)
+        if isinstance(clause, HasCode)
+        for code in clause.codes
+        if not code.endswith("*")
+    }
+    if not asked:
+        return {}
+    known = people.codes()
+    return {
+        (key, code.code): code.display
+        for key in {key for key, _ in asked}
+        for code in known.get(key, [])
+        if (key, code.code) in asked and code.display
+    }
+
+
+def sentence(rule: AnyRule, catalog: Catalog | None = None) -> str:
+    """The rule in plain English, codes by their names."""
+    catalog = catalog or catalogs.load()
+    rule = as_rule(rule, catalog)
+    return sentences.sentence(rule, catalog, code_names(rule))
