@@ -11,3 +11,7 @@ class SealBroken(DomainError):
     """A ciphertext did not open: altered, moved from another row, or sealed under a destroyed key."""
 
     status = 500
+
+
+class KeyInUse(DomainError):
+    """A key-encryption key cannot be destroyed yet."""

@@ -8,6 +8,7 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
+from django.db.backends.signals import connection_created
 
 from tests import browser as browsing
 from tests.workers import Workers
@@ -27,6 +28,12 @@ def _sql_flush(self: DatabaseOperations, style: Any, tables: list[str], **option
     before = [f"ALTER TABLE {table} DISABLE TRIGGER USER" for table in guarded]
     after = [f"ALTER TABLE {table} ENABLE TRIGGER USER" for table in guarded]
     return [*before, *_flush(self, style, tables, **options), *after]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _keys_without_guard() -> None:
+    """Test databases come and go under one key file, so that connections do not compare fingerprints (phi.guard)."""
+    connection_created.disconnect(dispatch_uid="phi.guard")
 
 
 @pytest.fixture(autouse=True, scope="session")
