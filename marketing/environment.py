@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -47,11 +48,14 @@ def secret_key() -> str:
     if key := os.environ.get("CARILLON_SECRET_KEY"):
         return key
     path = HOME / "keys" / "secret_key"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(48))
-    return path.read_text()
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(48))
+        return path.read_text()
+    except OSError as error:
+        sys.exit(f"{path}: {error.strerror}. Make room there or own it, or set CARILLON_HOME to another folder.")
 
 
 def broker_transport(broker: str, db: dict[str, Any]) -> dict[str, Any]:

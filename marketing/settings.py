@@ -177,7 +177,9 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_ALWAYS_EAGER = os.environ.get("CARILLON_EAGER_TASKS") == "1"
 CELERY_TASK_EAGER_PROPAGATES = True
-CELERY_BEAT_SCHEDULE_FILENAME = str(HOME / "run" / "celerybeat-schedule")
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+#: Every entry is a sweep over rows, so nothing needs to be remembered between runs, and a missed one is worth nothing.
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "audit-seal": {"task": "audit.seal", "schedule": 10.0},
     "delivery-sweep": {"task": "delivery.sweep", "schedule": 5.0},
@@ -185,6 +187,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "contacts-sweep": {"task": "contacts.sweep_imports", "schedule": 30.0},
     "accounts-sessions": {"task": "accounts.purge_sessions", "schedule": 3600.0},
 }
+for _entry in CELERY_BEAT_SCHEDULE.values():
+    _entry["options"] = {"expires": _entry["schedule"]}
 
 #: delivery.engine: recipients handed over between two commits (bounds repeats after a crash), seconds a batch is
 #: leased for, seconds a drain task works before it makes room, and how many drain one stream at a time.
@@ -214,7 +218,7 @@ OTP_WEBAUTHN_RP_ID = os.environ.get("CARILLON_RP_ID", "localhost")
 OTP_WEBAUTHN_ALLOWED_ORIGINS = [PUBLIC_URL]
 
 REST_FRAMEWORK = {
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "core.api.schema.Schema",
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api_auth.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.api_auth.ScopeRequired"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -232,6 +236,8 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Contacts, consents, segments, templates and campaigns of one covered entity.",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 
 LOGGING = {
