@@ -5,6 +5,7 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        from accounts import sessions  # noqa: PLC0415 - models are loaded only now
+        from accounts import api_scheme, sessions  # noqa: PLC0415 - models are loaded only now
 
+        assert api_scheme.TokenScheme.name
         sessions.connect()

@@ -82,9 +82,7 @@ def invite(
 
 
 @transaction.atomic
-def change_roles(
-    user: User, *, roles: Iterable[str], reason: str, by: By, until: datetime | None = None
-) -> User:
+def change_roles(user: User, *, roles: Iterable[str], reason: str, by: By, until: datetime | None = None) -> User:
     """Grant and take back roles; `until` bounds what is newly granted (SEC-04). Ends the person's sessions."""
     _not_oneself(user, by, "change the roles of")
     user = _user(user)

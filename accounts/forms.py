@@ -155,7 +155,9 @@ class ProofForm(forms.Form):
 
 
 class TokenForm(forms.Form):
-    name = forms.CharField(label="Name", max_length=80, help_text="Which system will use it, such as “EHR nightly sync”.")
+    name = forms.CharField(
+        label="Name", max_length=80, help_text="Which system will use it, such as “EHR nightly sync”."
+    )
     scopes = forms.MultipleChoiceField(label="It may", widget=forms.CheckboxSelectMultiple)
     expires_on = forms.DateField(
         label="Expires on", widget=forms.DateInput(attrs={"type": "date"}), help_text="At most a year from now."

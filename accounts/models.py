@@ -69,8 +69,8 @@ class User(AbstractBaseUser):
         """Passwords are compared in Unicode NFC, so that one typed on another keyboard is the same (IDN-01)."""
         super().set_password(raw_password if raw_password is None else normalize("NFC", raw_password))
 
-    def check_password(self, raw_password: str) -> bool:
-        return super().check_password(normalize("NFC", raw_password))
+    def check_password(self, raw_password: str | None) -> bool:
+        return super().check_password(raw_password if raw_password is None else normalize("NFC", raw_password))
 
     def may(self, action: Action) -> bool:
         return self.is_active and allowed(self.roles, action)

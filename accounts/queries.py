@@ -11,6 +11,7 @@ from django_otp_webauthn.models import WebAuthnCredential
 from accounts.models import ApiToken, FactorReset, RecoveryCodes, StaffChange, StaffSession, TotpDevice, User
 from accounts.policy import Role
 from core import clock
+from core.actors import By
 
 
 def staff() -> "QuerySet[User]":
@@ -22,6 +23,13 @@ def names_of(ids: Sequence[UUID | str]) -> dict[str, str]:
     """Name by id (as text), for pages that hold ids of staff only."""
     wanted = {str(item) for item in ids if item}
     return {str(pk): name for pk, name in User.objects.filter(pk__in=wanted).values_list("pk", "name")}
+
+
+def person_of(by: By) -> UUID | None:
+    """The human behind an act: a token's owner, not the token. For rules that ask for two different people."""
+    if isinstance(by, User):
+        return by.pk
+    return by.owner_id if isinstance(by, ApiToken) else None
 
 
 def factors_of(user: User) -> list[Device]:
@@ -54,7 +62,9 @@ def active_administrators() -> "QuerySet[User]":
 
 
 def open_reset_of(user: User) -> FactorReset | None:
-    return user.resets.filter(completed_at=None, cancelled_at=None).select_related("requested_by", "approved_by").first()
+    return (
+        user.resets.filter(completed_at=None, cancelled_at=None).select_related("requested_by", "approved_by").first()
+    )
 
 
 def open_resets() -> "QuerySet[FactorReset]":

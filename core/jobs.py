@@ -12,7 +12,7 @@ def enqueue(name: str, *args: UUID | str | int, queue: str | None = None, countd
 
     The broker only wakes workers: a job that is lost is found again by a beat sweep over rows.
     """
-    plain = [str(arg) if isinstance(arg, UUID) else arg for arg in args]
+    plain = tuple(str(arg) if isinstance(arg, UUID) else arg for arg in args)
     options: dict[str, Any] = {}
     if queue:
         options["queue"] = queue

@@ -1,5 +1,14 @@
-"""The API router: each room brings its own endpoints."""
+"""The API router: each room that has `api_urls` brings its own endpoints."""
 
-from django.urls import URLPattern
+from importlib import import_module
+from importlib.util import find_spec
 
-urlpatterns: list[URLPattern] = []
+from django.urls import URLPattern, URLResolver, include, path
+
+ROOMS = ("accounts", "contacts", "consent", "segments", "content", "campaigns", "delivery", "tracking", "audit")
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include((import_module(f"{room}.api_urls").urlpatterns, room), namespace=f"api-{room}"))
+    for room in ROOMS
+    if find_spec(f"{room}.api_urls")
+]
