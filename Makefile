@@ -64,7 +64,7 @@ $(VENV)/run.stamp: requirements/run.txt | $(VENV)/python.stamp
 
 $(VENV)/dev.stamp: requirements/dev.txt | $(VENV)/run.stamp
 	@echo "Installing what its tests need …"
-	@$(PIP) -r requirements/dev.txt
+	@$(PIP) --no-binary dkimpy -r requirements/dev.txt
 	@touch $@
 
 # The machine's npm, else the one in requirements/node.txt.

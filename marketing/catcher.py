@@ -10,9 +10,9 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, close_old_connections
 
-from marketing import commands
-from marketing.commands import Arrival
+from marketing import mailbox
 from marketing.local_ca import Files
+from marketing.mailbox import Arrival
 
 logger = logging.getLogger(__name__)
 #: Mails that arrive together are kept together; no reply is given before they are.
@@ -57,7 +57,7 @@ class Catcher:
 
 def keep(arrivals: list[Arrival]) -> None:
     close_old_connections()
-    commands.capture(arrivals)
+    mailbox.capture(arrivals)
 
 
 async def serve(port: int, files: Files) -> None:

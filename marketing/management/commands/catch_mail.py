@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from marketing import catcher, commands, local_ca
+from marketing import catcher, local_ca, mailbox
 
 
 class Command(BaseCommand):
@@ -18,7 +18,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, port: int, **options: Any) -> None:
         if not settings.LOCAL_RUN:
             raise CommandError("The mail catcher exists on a local run only.")
-        commands.make_room()
+        mailbox.make_room()
         asyncio.run(self._serve(port))
 
     async def _serve(self, port: int) -> None:
