@@ -3,7 +3,7 @@
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import ResolvableComponent
+from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiParameter
 
 #: Refusals every operation can give, in the one error shape.
@@ -50,7 +50,7 @@ class Schema(AutoSchema):
         if operation is None:
             return None
         self.registry.register_on_missing(
-            ResolvableComponent("Error", ResolvableComponent.SCHEMA, object="Error", schema=ERROR)
+            ResolvedComponent("Error", ResolvedComponent.SCHEMA, object="Error", schema=ERROR)
         )
         for status, text in REFUSALS.items():
             content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
