@@ -19,7 +19,7 @@ _LOOKS: dict[str, Look] = {
     "PAUSED": Look("Paused", "warn", "pause"),
     "FINISHED": Look("Finished", "ok", "done"),
     "CANCELLED": Look("Cancelled", "", "stop"),
-    # imports
+    # files on their way in
     "UPLOADED": Look("Uploaded", "", "upload"),
     "CHECKING": Look("Checking", "live", "clock"),
     "CHECKED": Look("Ready to import", "ok", "check"),

@@ -6,6 +6,7 @@ from marketing import views
 
 urlpatterns = [
     path("", views.home, name="home"),
+    path("settings/organization/", views.organization, name="organization"),
     path("healthz", views.health, name="health"),
     path("account/", include("accounts.urls")),
     path("people/", include("contacts.urls")),

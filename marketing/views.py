@@ -1,13 +1,32 @@
+"""Pages that belong to no room: Home, the organization, and the answer to a load balancer."""
+
+from typing import cast
+
+from django.contrib import messages
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
-from accounts.requests import public, signed_in
+from accounts.policy import Action
+from accounts.requests import StaffRequest, may, public, signed_in
+from core.models import Organization
+from marketing import commands
+from marketing.forms import OrganizationForm
 
 
 @signed_in
 def home(request: HttpRequest) -> HttpResponse:
     return render(request, "home.html")
+
+
+@may(Action.SETTINGS_MANAGE)
+def organization(request: HttpRequest) -> HttpResponse:
+    form = OrganizationForm(request.POST or None, instance=Organization.current())
+    if request.method == "POST" and form.is_valid():
+        commands.change_organization(by=cast(StaffRequest, request).user, **form.cleaned_data)
+        messages.success(request, "Saved. New mails use it from now on.")
+        return redirect("organization")
+    return render(request, "marketing/organization.html", {"form": form})
 
 
 @public

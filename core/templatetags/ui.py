@@ -97,7 +97,11 @@ def tab(context: Context, label: str, url: str, count: int | None = None) -> dic
 @register.inclusion_tag("ui/steps.html")
 def steps(*labels: str, current: int) -> dict[str, object]:
     """{% steps "Upload" "Map" "Check" current=2 %}: counted from 1."""
-    return {"steps": [(label, "done" if n < current else "now" if n == current else "") for n, label in enumerate(labels, 1)]}
+    return {
+        "steps": [
+            (label, "done" if n < current else "now" if n == current else "") for n, label in enumerate(labels, 1)
+        ]
+    }
 
 
 @register.simple_tag
@@ -121,7 +125,7 @@ def _zone(context: Context) -> ZoneInfo:
 def moment(context: Context, value: datetime | date | None, form: str = "full") -> SafeString:
     """A moment in the reader's zone, named: form "full", "short" (no year, no zone), "date" or "time"."""
     if value is None:
-        return mark_safe('<span class="soft">—</span>')  # noqa: S308
+        return mark_safe('<span class="soft">—</span>')
     if not isinstance(value, datetime):
         return format_html('<time datetime="{}">{}</time>', value.isoformat(), f"{value.day} {value:%b %Y}")
     local = timezone.localtime(value, _zone(context))
@@ -164,7 +168,7 @@ def initials(name: str) -> str:
 def share(part: int | None, whole: int | None) -> str:
     """{{ opened|share:sent }}: 12.4 %"""
     if not whole:
-        return "–"
+        return "—"
     percent = 100 * (part or 0) / whole
     return f"{percent:.1f} %" if 0 < percent < 99.95 else f"{percent:.0f} %"
 
@@ -173,7 +177,7 @@ def share(part: int | None, whole: int | None) -> str:
 
 
 @register.inclusion_tag("ui/field.html")
-def field(bound: BoundField, label: str = "", help: str = "") -> dict[str, object]:  # noqa: A002
+def field(bound: BoundField, label: str = "", help: str = "") -> dict[str, object]:
     widget = bound.field.widget
     if help:
         bound.help_text = help
@@ -221,6 +225,7 @@ def chart(
     payload = {
         "kind": kind,
         "timed": timed,
+        "zone": _zone(context).key,
         "x": [v.timestamp() if isinstance(v, datetime) else str(v) for v in x],
         "series": data["series"],
     }

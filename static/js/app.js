@@ -54,6 +54,9 @@ document.addEventListener("mousedown", (event) => {
 
 for (const dialog of document.querySelectorAll("dialog[data-open]")) dialog.showModal();
 
+// Good news goes by itself; a refusal stays until it is dismissed.
+setTimeout(() => document.querySelectorAll(".toast.success").forEach((one) => one.remove()), 8000);
+
 // A form goes out once: its button waits for the answer.
 document.addEventListener("submit", (event) => {
   if (event.defaultPrevented) return;

@@ -16,7 +16,14 @@ function draw(place) {
     values: (_, at) => at.map((n) => given.x[n] ?? ""),
     grid: { show: false },
   };
+  const clock = [
+    [86400, "{D} {MMM}", null, null, null, null, null, null, 1],
+    [3600, "{HH}:00", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
+    [60, "{HH}:{mm}", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
+    [1, "{HH}:{mm}:{ss}", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
+  ];
   const options = {
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), given.zone),
     width: place.clientWidth,
     height: 220,
     legend: { show: false },
@@ -26,7 +33,7 @@ function draw(place) {
       y: { range: (_, low, high) => [0, Math.max(high * 1.1, 1)] },
     },
     axes: [
-      given.timed ? { ...axis, grid: { show: false } } : { ...axis, ...words },
+      given.timed ? { ...axis, grid: { show: false }, values: clock } : { ...axis, ...words },
       { ...axis, size: 56, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6] },
     ],
     series: [
