@@ -1,15 +1,26 @@
 """Write the trail. Callers use `audit.commands.record` inside their own transaction."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from uuid import UUID
 
-from django.db import models
+from django.db import connection, models, transaction
 
-from audit.models import Entry
+from audit import leaves, merkle, signing
+from audit.errors import TrailBroken
+from audit.models import Checkpoint, Entry, Leaf, Node, Pending, Watch
+from audit.queries import BLOCK, Tree, last_head
 from core import clock
-from core.actors import By, actor_of
+from core.actors import SYSTEM, By, actor_of
 
 Detail = str | int | float | bool | None | list[str] | list[int] | dict[str, int] | dict[str, str]
+
+#: Advisory lock of the one sealer.
+LOCK = 0x5EA1
+#: Entries sealed in one transaction.
+BATCH = 5_000
+#: LOG-04: an entry that has waited longer for its leaf is an alarm.
+MAX_DELAY = timedelta(minutes=2)
 
 
 def build(
@@ -47,3 +58,136 @@ def record(
 def record_many(entries: Iterable[Entry]) -> None:
     """Append many events (from `build`) in one statement."""
     Entry.objects.bulk_create(entries)
+
+
+def seal() -> int:
+    """Give every committed entry its leaf and sign the new head. Returns the size of the tree."""
+    while True:
+        size, more = _seal_batch()
+        if not more:
+            return size
+
+
+@transaction.atomic
+def _seal_batch() -> tuple[int, bool]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+    head = last_head()
+    size = head.size if head else 0
+    entries = _take_pending()
+    if not entries:
+        return size, False
+    if head and Tree().root(size) != head.root:
+        raise TrailBroken("The stored trail is not the one last signed. Compare it with a backup; nothing is signed.")
+    Leaf.objects.bulk_create(_leaves(entries, size))
+    grown = size + len(entries)
+    _store_nodes(size, grown)
+    tree = Tree()
+    root = tree.root(grown)
+    if head and not merkle.is_consistent(size, head.root, grown, root, tree.consistency(size, grown)):
+        raise TrailBroken("The new head would not extend the one last signed; it is not signed.")
+    Checkpoint.objects.create(size=grown, root_hash=root, note=signing.sign(grown, root), at=clock.now())
+    return grown, len(entries) == BATCH
+
+
+def _take_pending() -> list[Entry]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM audit_pending WHERE entry_id IN"
+            " (SELECT entry_id FROM audit_pending ORDER BY since, entry_id LIMIT %s) RETURNING entry_id",
+            [BATCH],
+        )
+        ids = [row[0] for row in cursor.fetchall()]
+    return list(Entry.objects.filter(pk__in=ids).order_by("at", "pk")) if ids else []
+
+
+def _leaves(entries: list[Entry], first: int) -> list[Leaf]:
+    actor_seqs = _last_seqs("actor", "text", {leaves.actor_key(entry) for entry in entries})
+    subject_seqs = _last_seqs("subject_id", "uuid", {str(e.subject_id) for e in entries if e.subject_id})
+    made = []
+    for index, entry in enumerate(entries, first):
+        actor = leaves.actor_key(entry)
+        actor_seqs[actor] = actor_seqs.get(actor, 0) + 1
+        leaf = Leaf(index=index, entry=entry, actor=actor, actor_seq=actor_seqs[actor], subject_id=entry.subject_id)
+        if subject := entry.subject_id and str(entry.subject_id):
+            subject_seqs[subject] = leaf.subject_seq = subject_seqs.get(subject, 0) + 1
+        leaf.leaf_hash = merkle.leaf_hash(leaves.encode(entry, leaf))
+        made.append(leaf)
+    return made
+
+
+def _last_seqs(column: str, kind: str, keys: set[str]) -> dict[str, int]:
+    """The last counter of each key, one index probe a key."""
+    seq = column.removesuffix("_id") + "_seq"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT k::text, l.{seq} FROM unnest(%s::{kind}[]) k CROSS JOIN LATERAL"  # noqa: S608
+            f" (SELECT {seq} FROM audit_leaf WHERE {column} = k ORDER BY {seq} DESC LIMIT 1) l",
+            [sorted(keys)],
+        )
+        return dict(cursor.fetchall())
+
+
+def _store_nodes(old: int, new: int) -> None:
+    """Keep the hash of every subtree of 256, 65,536 … leaves that has become complete."""
+    level = BLOCK
+    while new >> level:
+        tree = Tree()
+        numbers = range(old >> level, new >> level)
+        Node.objects.bulk_create(
+            [Node(level=level, index=n, hash=tree.block(level - BLOCK, n)[BLOCK][0]) for n in numbers]
+        )
+        level += BLOCK
+
+
+def verify(*, limit: int = 200_000) -> Watch:
+    """Hash the next `limit` entries anew and compare them with what was signed; keep and return what was found."""
+    with transaction.atomic():
+        watch = Watch.objects.select_for_update().filter(pk=1).first() or Watch(pk=1, at=clock.now())
+        problem_before = watch.problem
+        size = 0
+        try:
+            head = last_head()
+            size = head.size if head else 0
+            watch.problem = _standing_problem(head) or _altered_entry(watch.cursor, min(size, watch.cursor + limit))
+        except TrailBroken as refusal:
+            watch.problem = str(refusal)
+        watch.at = clock.now()
+        if not watch.problem:
+            watch.cursor += limit
+            if watch.cursor >= size:
+                watch.cursor, watch.whole_size, watch.whole_at = 0, size, watch.at
+        watch.save()
+        if watch.problem and not problem_before:
+            record("trail.problem_found", by=SYSTEM, size=size)
+    return watch
+
+
+def _standing_problem(head: signing.Head | None) -> str:
+    size = head.size if head else 0
+    sealed, entries, waiting = Leaf.objects.count(), Entry.objects.count(), Pending.objects.count()
+    if sealed != size:
+        return f"{sealed:,} leaves stand where the last checkpoint signed {size:,}."
+    if entries != sealed + waiting:
+        return f"{entries:,} entries stand where {sealed + waiting:,} are sealed or waiting."
+    if Pending.objects.filter(since__lt=clock.now() - MAX_DELAY).exists():
+        return "Entries have waited for their seal for minutes. Is the worker running?"
+    if head and Tree().root(size) != head.root:
+        return "The stored hashes do not lead to the root last signed."
+    return ""
+
+
+def _altered_entry(first: int, last: int) -> str:
+    for begin in range(first, last, BATCH):
+        end = min(begin + BATCH, last)
+        rows = Leaf.objects.filter(index__gte=begin, index__lt=end).select_related("entry").order_by("index")
+        expected = begin
+        for leaf in rows:
+            if leaf.index != expected or merkle.leaf_hash(leaves.encode(leaf.entry, leaf)) != bytes(leaf.leaf_hash):
+                return f"Entry {expected:,} is not the one that was sealed."
+            expected += 1
+        tree = Tree()
+        for number in range(-(-begin >> BLOCK), end >> BLOCK):
+            if tree.block(0, number)[BLOCK][0] != tree.node(BLOCK, number):
+                return f"The hash over entries {number << BLOCK:,} to {((number + 1) << BLOCK) - 1:,} was altered."
+    return ""
