@@ -67,9 +67,10 @@ RAIL: tuple[Place, ...] = (
             Place("Organization", "organization", "settings.manage"),
             Place("Staff", "accounts:staff", "staff.manage"),
             Place("API tokens", "accounts:tokens", "tokens.manage"),
+            Place("Lost factors", "accounts:resets", "staff.recover"),
         ),
     ),
-    Place("Mailbox", "delivery:mailbox", "delivery.view", "mailbox"),
+    Place("Mailbox", "mailbox:list", icon="mailbox"),
 )
 
 

@@ -2,6 +2,7 @@
 
 import os
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 
@@ -121,7 +122,8 @@ SESSION_ABSOLUTE = timedelta(hours=12)
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
 SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "no-referrer"
+#: Not "no-referrer": with that, browsers send our own forms with `Origin: null`, which the CSRF check refuses.
+SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
 X_FRAME_OPTIONS = "DENY"
@@ -182,10 +184,12 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "audit-seal": {"task": "audit.seal", "schedule": 10.0},
+    "audit-verify": {"task": "audit.verify", "schedule": 300.0},
     "delivery-sweep": {"task": "delivery.sweep", "schedule": 5.0},
     "campaigns-due": {"task": "campaigns.start_due", "schedule": 5.0},
     "contacts-sweep": {"task": "contacts.sweep_imports", "schedule": 30.0},
-    "accounts-sessions": {"task": "accounts.purge_sessions", "schedule": 3600.0},
+    "accounts-sessions": {"task": "accounts.purge_sessions", "schedule": 60.0},
+    "tracking-purge": {"task": "tracking.purge", "schedule": 86_400.0},
 }
 for _entry in CELERY_BEAT_SCHEDULE.values():
     _entry["options"] = {"expires": _entry["schedule"]}
@@ -196,6 +200,9 @@ DELIVERY_WINDOW = int(os.environ.get("CARILLON_DELIVERY_WINDOW", "100"))
 DELIVERY_LEASE_SECONDS = int(os.environ.get("CARILLON_DELIVERY_LEASE", "30"))
 DELIVERY_SLICE_SECONDS = 20
 DELIVERY_PARALLEL = int(os.environ.get("CARILLON_DELIVERY_PARALLEL", "4"))
+
+#: TRK-05: opens and clicks are forgotten after this long.
+TRACKING_RETENTION_DAYS = int(os.environ.get("CARILLON_TRACKING_RETENTION_DAYS", "730"))
 
 #: phi.keyring: the provider class and, for the local one, its file (0600; never in the database or its backups).
 PHI_KEY_PROVIDER = os.environ.get("CARILLON_KEY_PROVIDER", "phi.providers.LocalKeyFile")
@@ -209,12 +216,13 @@ AXES_USERNAME_CALLABLE = "accounts.throttling.account_of"
 AXES_CLIENT_IP_CALLABLE = "accounts.throttling.address_of"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
-AXES_LOCKOUT_CALLABLE = "accounts.throttling.locked_out"
+AXES_LOCKOUT_CALLABLE = "accounts.views.entry.locked_out"
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 
 OTP_WEBAUTHN_RP_NAME = "Carillon"
-OTP_WEBAUTHN_RP_ID = os.environ.get("CARILLON_RP_ID", "localhost")
+OTP_WEBAUTHN_RP_ID = os.environ.get("CARILLON_RP_ID", urlsplit(PUBLIC_URL).hostname or "localhost")
+OTP_WEBAUTHN_EXCEPTION_LOGGER_NAME = ""
 OTP_WEBAUTHN_ALLOWED_ORIGINS = [PUBLIC_URL]
 
 REST_FRAMEWORK = {

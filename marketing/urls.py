@@ -1,5 +1,6 @@
 """Every address of the product: staff pages by room, the patients' short links, the API."""
 
+from django.conf import settings
 from django.urls import include, path
 
 from marketing import views
@@ -20,3 +21,5 @@ urlpatterns = [
     path("t/", include("tracking.urls")),
     path("api/v1/", include("marketing.api_urls")),
 ]
+if settings.LOCAL_RUN:
+    urlpatterns += [path("mailbox/", include("marketing.mailbox_urls"))]
