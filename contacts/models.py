@@ -1,5 +1,7 @@
 """The people. Every value of a person is in one sealed record; the rows around it are opaque."""
 
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Func, TextChoices, Value
@@ -92,7 +94,7 @@ class Import(models.Model):
     id = uuid_pk()
     state = models.CharField(max_length=12, choices=State.choices, default=State.UPLOADED)
     shape = models.CharField(max_length=8, choices=Shape.choices, default=Shape.PEOPLE)
-    file_name = EncryptedTextField(default="")
+    file_name: str = EncryptedTextField(default="")
     #: The import's own data key: chunks, undo and refusals are sealed under it.
     kek_id = models.CharField(max_length=40)
     data_key = models.BinaryField()
@@ -100,11 +102,11 @@ class Import(models.Model):
     delimiter = models.CharField(max_length=1, blank=True)
     #: {"columns": one attribute key (or, in coded files, person | code | display | start | stop) or "" a column,
     #: "headers": [str], "header": bool, "day_first": bool}
-    mapping = EncryptedJSONField(default=dict)
+    mapping: dict[str, Any] = EncryptedJSONField(default=dict)
     #: {"topics": [id], "source": str, "given_on": date, "address_confirmed": bool, "text": str}; empty: none
-    consent = EncryptedJSONField(default=dict)
+    consent: dict[str, Any] = EncryptedJSONField(default=dict)
     coded_attribute = models.ForeignKey(Attribute, null=True, on_delete=models.PROTECT, related_name="+")
-    problems = EncryptedJSONField(default=dict)
+    problems: dict[str, Any] = EncryptedJSONField(default=dict)
     rows_total = models.PositiveIntegerField(default=0)
     rows_done = models.PositiveIntegerField(default=0)
     created_count = models.PositiveIntegerField(default=0)
@@ -120,7 +122,10 @@ class Import(models.Model):
     next_position = models.PositiveIntegerField(default=0)
     #: Rows whose external id was known already: the base of the tripwire.
     known_count = models.PositiveIntegerField(default=0)
+    #: Chunks of kind "rows", once the file is parsed.
+    row_chunks = models.PositiveIntegerField(null=True)
     created_by = models.UUIDField()
+    started_by = models.UUIDField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -188,7 +193,7 @@ class Reason(models.Model):
     id = uuid_pk()
     action = models.CharField(max_length=64)
     target_id = models.UUIDField(db_index=True)
-    text = EncryptedTextField()
+    text: str = EncryptedTextField()
     by = models.CharField(max_length=64, blank=True)
     at = models.DateTimeField()
 
@@ -202,7 +207,7 @@ class SavedMapping(models.Model):
     DATA = Declaration(blind=("headers_hash",), encrypted=("mapping",), safe=("*",))
 
     headers_hash = models.BinaryField(max_length=32, unique=True)
-    mapping = EncryptedJSONField(default=dict)
+    mapping: dict[str, Any] = EncryptedJSONField(default=dict)
     shape = models.CharField(max_length=8, choices=Import.Shape.choices)
     updated_at = models.DateTimeField(auto_now=True)
 

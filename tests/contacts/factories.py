@@ -7,9 +7,13 @@ from uuid import UUID
 
 import factory
 
+from accounts.models import User
+from contacts import imports
 from contacts.commands import Person, upsert_many
-from contacts.models import Attribute, Contact, Kind
+from contacts.importing import engine
+from contacts.models import Attribute, Contact, Import, Kind
 from contacts.records import Coded
+from contacts.uploads import PIECE, SealingUploadHandler
 from core.actors import SYSTEM
 from core.sensitivity import Sensitivity
 
@@ -55,3 +59,43 @@ def make_people(
 
 def make_person(*, coded: Mapping[str, Sequence[Coded]] | None = None, **values: Any) -> Contact:
     return Contact.objects.get(pk=make_people(1, coded=coded, **values)[0])
+
+
+def make_import(
+    data: bytes | str, *, shape: str = "people", by: User | None = None, name: str = "people.csv"
+) -> Import:
+    """An uploaded file, sealed as the upload handler does it, its columns guessed."""
+    by = by or make_staff()
+    raw = data.encode() if isinstance(data, str) else data
+    handler = SealingUploadHandler(None, created_by=by.pk)
+    handler.new_file("file", name, "text/csv", len(raw))
+    for start in range(0, len(raw), PIECE):
+        handler.receive_data_chunk(raw[start : start + PIECE], start)
+    handler.file_complete(len(raw))
+    if handler.problem:
+        raise handler.problem
+    assert handler.owner is not None
+    return imports.receive(handler.owner, shape=shape, by=by)
+
+
+def make_staff(*roles: str) -> User:
+    number = next(_numbers)
+    return User.objects.create_user(f"staff{number}@example.org", f"Staff {number}", list(roles) or ["marketer"])
+
+
+def finish(owner: Import, seconds: float = 60) -> Import:
+    """Let the engine work until the import rests, as workers would."""
+    while engine.work(owner.pk, seconds=seconds):
+        pass
+    owner.refresh_from_db()
+    return owner
+
+
+def run_import(owner: Import, *, by: User | None = None) -> Import:
+    """Dry run and import."""
+    by = by or make_staff()
+    imports.check(owner, by=by)
+    owner = finish(owner)
+    assert owner.state == Import.State.CHECKED, (owner.state, owner.problems)
+    imports.start(owner, by=by)
+    return finish(owner)
