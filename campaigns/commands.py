@@ -8,17 +8,21 @@ from django.db import transaction
 
 import content.commands
 from accounts.models import User
+from accounts.queries import person_of
 from audit.commands import record
 from campaigns import approval
 from campaigns.errors import ApprovalOutdated, BadTime, NotComplete, SelfApproval
 from campaigns.models import Campaign, ReviewNote
 from campaigns.states import move
+from content.preview import persona_called
 from core import clock
-from core.actors import SYSTEM, By, actor_of
+from core.actors import SYSTEM, By
+from core.errors import DomainError
 from core.jobs import enqueue
 from core.purposes import MessageClass, Stream
 from core.sensitivity import Sensitivity, highest
-from delivery.models import Origin
+from delivery.models import Delivery, Origin
+from delivery.trials import send_trial
 from segments import queries as segments
 
 LONGEST_AHEAD = timedelta(days=366)
@@ -32,15 +36,10 @@ def _locked(campaign: Campaign) -> Campaign:
     )
 
 
-def _staff_id(by: By) -> str | None:
-    actor = actor_of(by)
-    return actor.id if actor.kind == "staff" else None
-
-
 @transaction.atomic
 def create(*, name: str, by: By, **fields: Any) -> Campaign:
     """A new draft; `fields` are any of approval.EDITABLE."""
-    campaign = Campaign.objects.create(name=name, created_by=_staff_id(by), **fields)
+    campaign = Campaign.objects.create(name=name, created_by=person_of(by), **fields)
     record("campaign.created", by=by, target=campaign)
     return campaign
 
@@ -79,6 +78,8 @@ def _complete(campaign: Campaign) -> None:
     if missing:
         raise NotComplete(f"This campaign still needs {' and '.join(missing)}.")
     assert campaign.template is not None
+    if campaign.template.archived_at:
+        raise NotComplete("The template is archived. Choose another one.")
     if campaign.template.message_class == MessageClass.COMMERCIAL and campaign.topic is None:
         raise NotComplete("Commercial mail needs a topic, so that people can opt in to it and out of it.")
 
@@ -96,7 +97,7 @@ def submit(campaign: Campaign, *, by: By) -> Campaign:
     campaign.tier = highest(campaign.template_version.tier, segments.tier_of(campaign.audience_rule))
     if campaign.tier == Sensitivity.SPECIAL:
         campaign.track_opens = campaign.track_clicks = False  # TRK-02
-    campaign.submitted_by, campaign.submitted_at = _staff_id(by), clock.now()
+    campaign.submitted_by, campaign.submitted_at = person_of(by), clock.now()
     campaign.state = state
     campaign.save()
     record("campaign.submitted", by=by, target=campaign, version=str(campaign.template_version_id), tier=campaign.tier)
@@ -113,23 +114,24 @@ def withdraw(campaign: Campaign, *, by: By) -> Campaign:
 
 
 @transaction.atomic
-def approve(campaign: Campaign, *, by: User, note: str = "", seen: bytes | None = None) -> Campaign:
+def approve(campaign: Campaign, *, by: By, note: str = "", seen: bytes | None = None) -> Campaign:
     """Approve exactly what stands. `seen`: the digest the approver's page showed; another one is refused."""
     campaign = _locked(campaign)
     state = move(campaign.state, "approve")
-    if str(by.pk) in (str(campaign.submitted_by), str(campaign.created_by)):
+    person = person_of(by)
+    if person is None or person in (campaign.submitted_by, campaign.created_by):
         raise SelfApproval("A second person has to approve this: you wrote or submitted it yourself.")
     digest = approval.digest(campaign)
     if seen is not None and seen != digest:
         raise ApprovalOutdated("The campaign changed while you were reading. Reload the page and read it again.")
     campaign.state, campaign.approved_digest = state, digest
-    campaign.approved_by, campaign.approved_at = by.pk, clock.now()
+    campaign.approved_by, campaign.approved_at = person, clock.now()
     campaign.save()
     ReviewNote.objects.create(
         campaign=campaign,
         verdict="approved",
         text=note,
-        by=by.pk,
+        by=person,
         template_version=campaign.template_version,
         audience_rule=campaign.audience_rule,
     )
@@ -138,13 +140,13 @@ def approve(campaign: Campaign, *, by: User, note: str = "", seen: bytes | None 
 
 
 @transaction.atomic
-def send_back(campaign: Campaign, *, by: User, note: str) -> Campaign:
+def send_back(campaign: Campaign, *, by: By, note: str) -> Campaign:
     """Return a campaign to its author, with what should change."""
     if not note.strip():
         raise NotComplete("Say what should change, so that the author can act on it.")
     campaign = _locked(campaign)
     _withdraw_approval(campaign, move(campaign.state, "send_back"))
-    ReviewNote.objects.create(campaign=campaign, verdict="returned", text=note, by=by.pk)
+    ReviewNote.objects.create(campaign=campaign, verdict="returned", text=note, by=person_of(by))
     record("campaign.sent_back", by=by, target=campaign)
     return campaign
 
@@ -188,6 +190,8 @@ def start(campaign: Campaign) -> Campaign:
     state = move(campaign.state, "start")
     if bytes(campaign.approved_digest or b"") != approval.digest(campaign):
         _withdraw_approval(campaign, Campaign.State.DRAFT)
+        text = "Could not be started: it is not what was approved. Submit it again."
+        ReviewNote.objects.create(campaign=campaign, verdict="returned", text=text)
         record("campaign.approval_outdated", by=SYSTEM, target=campaign)
         return campaign
     version, sender = campaign.template_version, campaign.sender
@@ -195,7 +199,13 @@ def start(campaign: Campaign) -> Campaign:
     assert sender is not None
     assert campaign.audience_rule is not None
     now = clock.now()
-    people = segments.audience(campaign.audience_rule, at=now)
+    try:
+        people = segments.audience(campaign.audience_rule, at=now)
+    except DomainError as refusal:  # an attribute of the rule was removed since
+        _withdraw_approval(campaign, Campaign.State.DRAFT)
+        ReviewNote.objects.create(campaign=campaign, verdict="returned", text=f"Could not be started: {refusal}")
+        record("campaign.start_refused", by=SYSTEM, target=campaign, code=refusal.code)
+        return campaign
     origin = delivery.commands.open_origin(
         campaign.pk,
         kind=Origin.Kind.CAMPAIGN,
@@ -273,3 +283,11 @@ def duplicate(campaign: Campaign, *, name: str, by: By) -> Campaign:
     """A new draft with the same choices; nothing of the approval comes along."""
     fields = {key: getattr(campaign, key) for key in approval.EDITABLE if key != "name"}
     return create(name=name, by=by, **fields)
+
+
+def test_send(campaign: Campaign, *, persona: str, by: User) -> Delivery:
+    """Send the mail as a synthetic person would get it, to `by`'s own address (SND-07). Raises TrialRefused."""
+    if campaign.template is None or campaign.sender is None:
+        raise NotComplete("Choose a template and a sender first.")
+    version = campaign.template_version or content.commands.freeze(campaign.template, by=by)
+    return send_trial(version, persona_called(persona), sender=campaign.sender, by=by)

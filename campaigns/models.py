@@ -75,5 +75,6 @@ class ReviewNote(models.Model):
     #: What the approval was for, so that the next one can be shown what changed since.
     template_version = models.ForeignKey(TemplateVersion, null=True, on_delete=models.PROTECT, related_name="+")
     audience_rule = EncryptedJSONField(null=True)
-    by = models.UUIDField()
+    #: Null: the system, which could not start it.
+    by = models.UUIDField(null=True)
     at = models.DateTimeField(auto_now_add=True)

@@ -4,26 +4,22 @@ from typing import Any
 
 from django.db import transaction
 
+from accounts.queries import person_of
 from audit.commands import record
 from content import queries
 from content.errors import TemplateArchived, TemplateBroken, TemplateChanged, TemplateHasErrors
 from content.models import Template, TemplateVersion
 from core import clock
-from core.actors import By, actor_of
+from core.actors import By
 
 FIELDS = ("name", "subject", "preheader", "html", "text", "purpose", "message_class", "remunerated")
-
-
-def _staff_id(by: By) -> str | None:
-    actor = actor_of(by)
-    return actor.id if actor.kind == "staff" else None
 
 
 @transaction.atomic
 def create_template(*, by: By, starter: bool = False, **fields: Any) -> Template:
     """A new template with any of FIELDS."""
     template = Template.objects.create(
-        created_by=_staff_id(by), starter=starter, **{key: fields[key] for key in fields}
+        created_by=person_of(by), starter=starter, **{key: fields[key] for key in fields}
     )
     record("template.created", by=by, target=template)
     return template
@@ -66,7 +62,7 @@ def freeze(template: Template, *, by: By) -> TemplateVersion:
     if last is not None and bytes(last.digest) == bytes(version.digest):
         return last
     version.number = last.number + 1 if last else 1
-    version.created_by = _staff_id(by)
+    version.created_by = person_of(by)
     version.save(force_insert=True)
     record("template.frozen", by=by, target=version, number=version.number)
     return version

@@ -38,6 +38,13 @@ class Relay(models.Model):
     baa_expires_on = models.DateField(null=True, blank=True)
     #: DLV-04: the provider enforces verified TLS onward for each message (REQUIRETLS or by contract).
     enforces_tls_onward = models.BooleanField(default=False)
+    #: What keeps us from sending through it, if anything: a code of delivery.troubles and what the wire said.
+    trouble = models.CharField(max_length=24, blank=True)
+    trouble_detail = models.CharField(max_length=200, blank=True)
+    trouble_since = models.DateTimeField(null=True)
+    trouble_count = models.PositiveIntegerField(default=0)
+    #: Not tried again before.
+    blocked_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     removed_at = models.DateTimeField(null=True)
 
@@ -90,6 +97,7 @@ class Origin(models.Model):
         CAMPAIGN = "campaign", "Campaign"
         WORKFLOW = "workflow", "Workflow step"
         CALL = "call", "API call"
+        TRIAL = "trial", "Test mail"
 
     class State(TextChoices):
         OPEN = "OPEN", "Sending"
@@ -113,6 +121,11 @@ class Origin(models.Model):
     #: SND-08: digest of what was approved; the gate compares it with the template version's.
     approved_digest = models.BinaryField(max_length=32)
     created_at = models.DateTimeField(auto_now_add=True)
+    #: Everybody had an outcome, and origin_drained was sent; null again when batches are added.
+    drained_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
 
 
 class SendBatch(models.Model):
@@ -138,6 +151,9 @@ class SendBatch(models.Model):
             models.Index(fields=["origin"], name="batch_origin"),
         ]
 
+    def __str__(self) -> str:
+        return f"Batch {self.pk}"
+
 
 class SmtpSession(models.Model):
     """What the wire proved, once per connection (DLV-05)."""
@@ -160,6 +176,9 @@ class SmtpSession(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(tls_version__in=["TLSv1.2", "TLSv1.3"]), name="session_tls_verified")
         ]
+
+    def __str__(self) -> str:
+        return f"Session {self.pk}"
 
 
 class Delivery(models.Model):
@@ -203,7 +222,12 @@ class Delivery(models.Model):
             models.UniqueConstraint(fields=["origin", "contact_id", "visit"], name="delivery_once"),
             models.CheckConstraint(
                 condition=~Q(outcome="sent")
-                | (Q(decision__isnull=False) & Q(session__isnull=False) & Q(content_sha256__isnull=False)),
+                | (
+                    Q(decision__isnull=False)
+                    & Q(decision__verdict="allow")
+                    & Q(session__isnull=False)
+                    & Q(content_sha256__isnull=False)
+                ),
                 name="sent_needs_decision_and_session",
             ),
         ]
@@ -212,6 +236,9 @@ class Delivery(models.Model):
             models.Index(fields=["contact_id", "at"], name="delivery_by_contact"),
             models.Index(fields=["batch"], name="delivery_by_batch"),
         ]
+
+    def __str__(self) -> str:
+        return f"Delivery {self.pk}"
 
 
 class Retry(models.Model):
@@ -228,3 +255,6 @@ class Retry(models.Model):
     smtp_status = models.CharField(max_length=12, blank=True)
     #: "greylisted", "quiet_hours", "frequency", "connection"
     reason = models.CharField(max_length=40)
+
+    def __str__(self) -> str:
+        return f"Retry {self.pk}"

@@ -1,0 +1,117 @@
+"""What came of a campaign, counted. No person is named, so a report may leave the house."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from campaigns.models import Campaign
+from delivery import queries as delivery
+from delivery.models import Delivery
+from delivery.queries import Progress
+from delivery.reasons import words
+from tracking import queries as tracking
+from tracking.queries import Bucket, Counts, Figures
+
+#: PRV-14: roles that see aggregates only get no count from 1 to this.
+SMALL = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    destination: str
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    code: str
+    sentence: str
+    what_to_do: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Counts of people unless said otherwise."""
+
+    progress: Progress
+    back: Counts
+    refusals: list[Refusal]
+    failures: dict[str, int]
+    bounced: int
+    links: list[Link]
+    domains: list[tuple[str, dict[str, int]]]
+    sent_over_time: list[tuple[datetime, int]]
+    back_over_time: list[Bucket]
+
+    @property
+    def delivered(self) -> int:
+        """Taken by the receiving side, as far as is known."""
+        return self.progress.sent
+
+
+def report(campaign: Campaign, *, with_domains: bool = True) -> Report:
+    """The whole report. `with_domains` opens addresses to count their domains: the one slow part."""
+    progress = delivery.progress(campaign.pk)
+    back = tracking.counts_for(campaign.pk)
+    version = campaign.template_version
+    return Report(
+        progress=progress,
+        back=back,
+        refusals=[Refusal(code, *words(code), count) for code, count in progress.refused_by_reason.items()],
+        failures=delivery.failures_by_status(campaign.pk),
+        bounced=Delivery.objects.filter(
+            origin_id=campaign.pk, outcome=Delivery.Outcome.FAILED, reasons__contains=["bounced"]
+        ).count(),
+        links=[
+            Link(destination, back.links.get(number, Figures()))
+            for number, destination in enumerate(version.links if version else ())
+        ],
+        domains=delivery.by_domain(campaign.pk) if with_domains else [],
+        sent_over_time=delivery.over_time(campaign.pk),
+        back_over_time=tracking.over_time(campaign.pk),
+    )
+
+
+def exact(count: int) -> str:
+    return str(count)
+
+
+def coarse(count: int) -> str:
+    """For roles that see aggregates only."""
+    return f"fewer than {SMALL + 1}" if 0 < count <= SMALL else str(count)
+
+
+def rows(found: Report, *, say: Callable[[int], str] = exact) -> Iterator[tuple[str, str, str]]:
+    """The report as (section, what, count); no person and no address in it."""
+    progress, back = found.progress, found.back
+    yield "recipients", "all", say(progress.total)
+    for outcome in Delivery.Outcome:
+        yield "recipients", outcome.label, say(progress.by_outcome.get(outcome, 0))
+    yield "recipients", "Waiting", say(progress.waiting)
+    yield "recipients", "Bounced (address does not exist)", say(found.bounced)
+    for refusal in found.refusals:
+        yield "refused", refusal.sentence, say(refusal.count)
+    for status, count in found.failures.items():
+        yield "failed", status, say(count)
+    for name, figures in (("opens", back.opens), ("clicks", back.clicks)):
+        yield name, "people", say(figures.people.human + figures.people.unknown)
+        yield name, "machines only", say(figures.people.machine)
+    yield "unsubscribes", "people", say(back.unsubscribes)
+    for link in found.links:
+        yield "links", link.destination, say(link.figures.people.human + link.figures.people.unknown)
+    for domain, outcomes in found.domains:
+        for outcome, count in outcomes.items():
+            yield "domains", f"{domain}: {outcome}", say(count)
+
+
+def as_csv(found: Report, *, say: Callable[[int], str] = exact) -> str:
+    """The report for a spreadsheet; cells that a spreadsheet could run as formulas are defused (SND-09)."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["section", "what", "count"])
+    for section, what, count in rows(found, say=say):
+        writer.writerow([section, f"'{what}" if what[:1] in "=+-@\t\r" else what, count])
+    return out.getvalue()
