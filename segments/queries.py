@@ -47,6 +47,10 @@ def segments() -> "QuerySet[Segment]":
     return Segment.objects.filter(archived_at=None).order_by("-created_at")
 
 
+def archived() -> "QuerySet[Segment]":
+    return Segment.objects.filter(archived_at__isnull=False).order_by("-archived_at")
+
+
 def as_rule(rule: AnyRule, catalog: Catalog | None = None) -> Rule:
     return rule if isinstance(rule, Rule) else parse(rule, catalog)
 

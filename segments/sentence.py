@@ -29,7 +29,7 @@ SPELLED_OUT = 6
 
 
 def sentence(rule: Rule, catalog: Catalog, names: CodeNames | None = None) -> str:
-    """For example: People where State is “MA” or “NH”, and Birth date makes an age of 50 to 74."""
+    """For example: People where State is “MA” or “NH”, and Birth date gives an age of 50 to 74."""
     teller = _Teller(catalog, names or {})
     root = rule.root
     if root.match == "none":

@@ -1,0 +1,286 @@
+"""A rule while somebody builds it: what stands in the form, finished or not. Pure.
+
+The whole form is posted with every step, so nothing typed is lost; a step changes the draft and the page is drawn anew.
+A node is called by its place: "r" is the root, "r-2-0" the first item of its third.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import QueryDict
+
+from segments.catalog import Catalog, Field
+from segments.operators import BY_KIND, WHENS, Operator, Takes, operator
+from segments.tree import MATCHES, VERSION
+
+ROOT = "r"
+#: The parts of a condition that are one value; "value" is a list.
+PARTS = (
+    *("subject", "op", "to", "anchor", "anchor2", "days", "topic", "mailing", "q"),
+    *("when", "when_anchor", "when_from", "when_anchor2", "when_to"),
+)
+_PLACE = re.compile(r"\[(\d+)\]")
+_INTEGER = re.compile(r"[+-]?\d{1,18}")
+
+
+@dataclass(slots=True)
+class Clause:
+    """A condition as typed: `subject` is "attribute:<key>", "topic" or "event:<what>"."""
+
+    parts: dict[str, str] = field(default_factory=dict)
+    values: list[str] = field(default_factory=list)
+
+    def part(self, name: str) -> str:
+        return self.parts.get(name, "")
+
+    @property
+    def key(self) -> str:
+        return self.part("subject").removeprefix("attribute:") if self.part("subject").startswith("attribute:") else ""
+
+    @property
+    def event(self) -> str:
+        return self.part("subject").removeprefix("event:") if self.part("subject").startswith("event:") else ""
+
+
+@dataclass(slots=True)
+class Group:
+    match: str = "all"
+    items: list[Group | Clause] = field(default_factory=list)
+
+
+def path_of(place: str) -> str:
+    """ "root.all[2].any[0]" → "r-2-0"."""
+    return "-".join([ROOT, *_PLACE.findall(place)])
+
+
+def walk(node: Group | Clause, name: str = ROOT) -> Iterator[tuple[str, Group | Clause]]:
+    yield name, node
+    if isinstance(node, Group):
+        for n, item in enumerate(node.items):
+            yield from walk(item, f"{name}-{n}")
+
+
+def find(root: Group, name: str) -> Group | Clause | None:
+    return next((node for place, node in walk(root) if place == name), None)
+
+
+# From the form
+
+
+def from_post(data: QueryDict) -> Group:
+    """The draft the form describes; parts that hang nowhere are left out."""
+    root = Group(_match(data, ROOT))
+    places: dict[str, Group] = {ROOT: root}
+    for entry in data.getlist("node"):
+        name, _, kind = str(entry).partition(":")
+        parent = places.get(name.rpartition("-")[0])
+        if parent is None or name in places:
+            continue
+        if kind == "group":
+            places[name] = Group(_match(data, name))
+            parent.items.append(places[name])
+        else:
+            parts = {part: str(data.get(f"{name}.{part}", "")) for part in PARTS}
+            parent.items.append(Clause(parts, [str(v) for v in data.getlist(f"{name}.value")]))
+    return root
+
+
+def _match(data: QueryDict, name: str) -> str:
+    match = str(data.get(f"{name}.match", "all"))
+    return match if match in MATCHES else "all"
+
+
+# Steps
+
+
+def step(root: Group, do: str) -> str:
+    """Do what a button says ("remove:r-1"); returns the name of the node to go on with."""
+    verb, _, rest = do.partition(":")
+    name, _, extra = rest.partition(":")
+    node = find(root, name) if name else None
+    if node is None:
+        return ""
+    if verb in ("condition", "group") and isinstance(node, Group):
+        node.items.append(Clause() if verb == "condition" else Group("any", [Clause()]))
+        return f"{name}-{len(node.items) - 1}" + ("-0" if verb == "group" else "")
+    if isinstance(node, Clause) and verb in ("code", "drop"):
+        if verb == "drop":
+            node.values = [v for v in node.values if v != extra]
+        elif extra.strip() and extra.strip().upper() not in node.values:
+            node.values.append(extra.strip().upper())
+            node.parts["q"] = ""
+        return name
+    parent = find(root, name.rpartition("-")[0])
+    if not isinstance(parent, Group):
+        return ""
+    return _move(parent, name, verb)
+
+
+def _move(parent: Group, name: str, verb: str) -> str:
+    above, _, last = name.rpartition("-")
+    place, items = int(last), parent.items
+    if verb == "remove":
+        del items[place]
+        return f"{above}-{min(place, len(items) - 1)}" if items else above
+    to = place + {"up": -1, "down": 1}.get(verb, 0)
+    if 0 <= to < len(items):
+        items[place], items[to] = items[to], items[place]
+        return f"{above}-{to}"
+    return name
+
+
+# To a rule
+
+
+def to_rule(root: Group, catalog: Catalog) -> dict[str, Any]:
+    """The draft as rule JSON; what is not filled in is null, so that the parser can say so."""
+    return {"version": VERSION, "root": _node(root, catalog)}
+
+
+def _node(node: Group | Clause, catalog: Catalog) -> dict[str, Any]:
+    if isinstance(node, Group):
+        return {node.match: [_node(item, catalog) for item in node.items]}
+    if node.part("subject") == "topic":
+        return {"topic": node.part("topic") or None, "op": node.part("op") or "opted_in"}
+    if node.event:
+        mailing, days = node.part("mailing") or None, _number(node.part("days"))
+        return {"event": node.event, "op": node.part("op") or "did", "mailing": mailing, "days": days}
+    if not node.key:
+        return {}
+    known = catalog.fields.get(node.key)
+    op = chosen(node, known) if known else None
+    if known is None or op is None:
+        return {"attribute": node.key, "op": node.part("op")}
+    rule: dict[str, Any] = {"attribute": node.key, "op": op.name}
+    if op.takes is not Takes.NOTHING:
+        rule["value"] = _value(node, op.takes)
+    if op.takes is Takes.CODES:
+        rule["when"] = _when(node)
+    return rule
+
+
+def chosen(clause: Clause, known: Field) -> Operator:
+    """The operator of a condition; the first one where the form names none that fits."""
+    return operator(known.kind, clause.part("op")) or BY_KIND[known.kind][0]
+
+
+def _first(node: Clause) -> str:
+    return node.values[0].strip() if node.values else ""
+
+
+def _number(text: str) -> Any:
+    """A number where it is one; else the text itself, for the parser to refuse; None where nothing stands."""
+    text = text.strip()
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return text
+
+
+def _day(anchor: str, text: str) -> Any:
+    text = text.strip()
+    if anchor == "today":
+        return {"days": 0}
+    if anchor in ("ago", "ahead"):
+        days = _number(text)
+        return {"days": -days if anchor == "ago" and isinstance(days, int) else days} if text else None
+    return text or None
+
+
+def _value(node: Clause, takes: Takes) -> Any:  # noqa: PLR0911  one case per form
+    match takes:
+        case Takes.TEXT | Takes.CHOICE:
+            return _first(node) or None
+        case Takes.TEXTS:
+            return [line.strip() for value in node.values for line in value.splitlines() if line.strip()]
+        case Takes.CHOICES | Takes.CODES:
+            return [value for value in node.values if value]
+        case Takes.NUMBER | Takes.COUNT:
+            return _number(_first(node))
+        case Takes.NUMBERS | Takes.AGES:
+            return {"from": _number(_first(node)), "to": _number(node.part("to"))}
+        case Takes.YES_NO:
+            return {"yes": True, "no": False}.get(_first(node))
+        case Takes.DAY:
+            return _day(node.part("anchor"), _first(node))
+        case _:
+            return {
+                "from": _day(node.part("anchor"), _first(node)),
+                "to": _day(node.part("anchor2"), node.part("to")),
+            }
+
+
+def _when(node: Clause) -> Any:
+    when = node.part("when") or "ever"
+    takes = WHENS[when][1] if when in WHENS else Takes.NOTHING
+    if takes is Takes.COUNT:
+        return {when: _number(node.part("days"))}
+    if takes is Takes.DAYS:
+        first = _day(node.part("when_anchor"), node.part("when_from"))
+        return {when: {"from": first, "to": _day(node.part("when_anchor2"), node.part("when_to"))}}
+    return when
+
+
+# From a rule
+
+
+def from_rule(rule: Mapping[str, Any]) -> Group:
+    """The form of a rule that was saved, whether or not it still makes sense."""
+    node = _draft(rule.get("root", {}))
+    return node if isinstance(node, Group) else Group()
+
+
+def _draft(raw: Mapping[str, Any]) -> Group | Clause:
+    for match in MATCHES:
+        if match in raw:
+            return Group(match, [_draft(item) for item in raw[match]])
+    text = {name: "" if raw.get(name) is None else str(raw[name]) for name in ("op", "topic", "mailing", "days")}
+    if "topic" in raw:
+        return Clause({"subject": "topic", **text})
+    if "event" in raw:
+        return Clause({"subject": f"event:{raw['event']}", **text})
+    clause = Clause({"subject": f"attribute:{raw.get('attribute', '')}", "op": text["op"]})
+    _fill(clause, raw.get("value"))
+    when = raw.get("when", "ever")
+    if isinstance(when, str):
+        clause.parts["when"] = when
+        return clause
+    name, given = next(iter(when.items()))
+    clause.parts["when"] = name
+    if isinstance(given, Mapping):
+        clause.parts["when_anchor"], clause.parts["when_from"] = _undo_day(given["from"])
+        clause.parts["when_anchor2"], clause.parts["when_to"] = _undo_day(given["to"])
+    else:
+        clause.parts["days"] = str(given)
+    return clause
+
+
+def _fill(clause: Clause, value: Any) -> None:
+    if isinstance(value, list):
+        clause.values = [str(item) for item in value]
+    elif isinstance(value, bool):
+        clause.values = ["yes" if value else "no"]
+    elif isinstance(value, Mapping) and "from" in value:
+        clause.parts["anchor"], first = _undo_day(value["from"])
+        clause.parts["anchor2"], clause.parts["to"] = _undo_day(value["to"])
+        clause.values = [first]
+    elif value is not None:
+        clause.parts["anchor"], first = _undo_day(value)
+        clause.values = [first]
+
+
+def _undo_day(value: Any) -> tuple[str, str]:
+    if not isinstance(value, Mapping):
+        return "on", _plain(value)
+    days = int(value["days"])
+    return ("today", "") if days == 0 else ("ago" if days < 0 else "ahead", str(abs(days)))
+
+
+def _plain(value: Any) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

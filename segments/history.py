@@ -1,0 +1,42 @@
+"""What happened to a segment, from the trail."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from accounts.models import User
+from audit.models import Entry
+from segments.models import Segment
+
+WORDS = {
+    "segment.created": ("plus", "Created"),
+    "segment.edited": ("draft", "Edited"),
+    "segment.archived": ("stop", "Archived"),
+    "segment.restored": ("undo", "Restored"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    at: datetime
+    icon: str
+    text: str
+    by: str
+
+
+def history_of(segment: Segment, limit: int = 50) -> list[Event]:
+    """Newest first; two queries."""
+    entries = list(Entry.objects.filter(target_id=str(segment.pk), action__in=WORDS).order_by("-at", "-id")[:limit])
+    ids = {UUID(e.actor_id) for e in entries if e.actor_kind == "staff"}
+    names = {str(user.pk): user.name for user in User.objects.filter(pk__in=ids)}
+    return [
+        Event(e.at, *_said(e), by=names.get(e.actor_id, "API" if e.actor_kind == "token" else "the system"))
+        for e in entries
+    ]
+
+
+def _said(entry: Entry) -> tuple[str, str]:
+    icon, text = WORDS[entry.action]
+    if entry.action == "segment.edited" and not entry.details.get("rule", True):
+        text = "Name or description changed"
+    return icon, text

@@ -1,0 +1,256 @@
+"""Segments in the browser: list, build, look at, archive. Each step of the builder posts the whole form."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from accounts.policy import Action
+from accounts.requests import StaffRequest, may
+from core.errors import DomainError
+from segments import asking, commands, counting, draft, queries
+from segments import catalog as catalogs
+from segments.builder import Builder
+from segments.catalog import Catalog
+from segments.errors import Problem, RuleError
+from segments.history import history_of
+from segments.models import Segment
+from segments.rules import parse, parse_leniently
+from segments.tree import Rule, clauses_of
+
+#: So many people of a sample are shown, and so many codes offered.
+SAMPLE = 5
+CODES = 20
+
+
+@may(Action.SEGMENTS_VIEW)
+def segment_list(request: StaffRequest) -> HttpResponse:
+    catalog = catalogs.load()
+    archived = "archived" in request.GET
+    chosen = queries.archived() if archived else queries.segments()
+    rows = [(segment, _sentence_of(segment, catalog)) for segment in chosen]
+    rows.sort(key=lambda row: str(row[0].name).casefold())
+    return render(request, "segments/list.html", {"rows": rows, "archived": archived})
+
+
+def _sentence_of(segment: Segment, catalog: Catalog) -> str:
+    try:
+        return queries.sentence(segment.rule, catalog)
+    except RuleError as refusal:
+        return f"Needs attention: {refusal}"
+
+
+# The builder
+
+
+def _page(
+    request: StaffRequest, segment: Segment | None, root: draft.Group, *, saves: bool, **more: Any
+) -> HttpResponse:
+    catalog = catalogs.load()
+    problems: list[Problem] = more.pop("problems", [])
+    view = Builder(catalog, problems, _code_names(root)).draw(root, more.pop("focus", ""), more.pop("focus_on", ""))
+    context = {"segment": segment, "root": view, "saves": saves, "problems": problems, "live": _live(request), **more}
+    return render(request, "segments/build.html", context)
+
+
+def _live(request: StaffRequest) -> bool:
+    """Whether counts follow every keystroke: not where questions are counted."""
+    return request.user.may(Action.SMALL_CELLS)
+
+
+def _code_names(root: draft.Group) -> dict[tuple[str, str], str]:
+    asked = {(n.key, code) for _, n in draft.walk(root) if isinstance(n, draft.Clause) for code in n.values if n.key}
+    return {
+        (key, code.code): code.display
+        for key in {key for key, _ in asked}
+        for code in queries.codes_offered(key)
+        if (key, code.code) in asked
+    }
+
+
+def _empty() -> draft.Group:
+    return draft.Group("all", [draft.Clause()])
+
+
+@may(Action.SEGMENTS_EDIT)
+def segment_new(request: StaffRequest) -> HttpResponse:
+    return _build(request, None)
+
+
+@may(Action.SEGMENTS_EDIT)
+def segment_edit(request: StaffRequest, segment_id: UUID) -> HttpResponse:
+    segment = get_object_or_404(Segment, pk=segment_id)
+    if segment.archived_at is not None:
+        messages.error(request, "This segment is archived. Restore it before you change it.")
+        return redirect("segments:detail", segment.pk)
+    return _build(request, segment)
+
+
+@may(Action.SEGMENTS_VIEW)
+def ask(request: StaffRequest) -> HttpResponse:
+    """The builder without a save: for whoever only asks how many."""
+    root = draft.from_post(request.POST) if request.method == "POST" else _empty()
+    return _page(request, None, root, saves=False)
+
+
+def _build(request: StaffRequest, segment: Segment | None) -> HttpResponse:
+    if request.method != "POST":
+        root = draft.from_rule(segment.rule) if segment else _empty()
+        given = {"name": segment.name, "description": segment.description} if segment else {}
+        return _page(request, segment, root, saves=True, given=given, revision=segment.revision if segment else 0)
+    root = draft.from_post(request.POST)
+    given = {"name": request.POST.get("name", ""), "description": request.POST.get("description", "")}
+    rule = draft.to_rule(root, catalogs.load())
+    refused: dict[str, Any] = {}
+    try:
+        if segment is None or "as_copy" in request.POST:
+            segment = commands.create(rule=rule, by=request.user, **given)
+        else:
+            revision = request.POST.get("revision", "")
+            number = int(revision) if revision.isdecimal() and len(revision) < 10 else 0
+            segment = commands.edit(segment, rule=rule, revision=number, by=request.user, **given)
+    except RuleError as refusal:
+        refused = {"problems": refusal.problems}
+    except DomainError as refusal:
+        refused = {"refusal": str(refusal), "code": refusal.code}
+    else:
+        messages.success(request, "Segment saved.")
+        return redirect("segments:detail", segment.pk)
+    return _page(request, segment, root, saves=True, given=given, revision=request.POST.get("revision", 0), **refused)
+
+
+@may(Action.SEGMENTS_VIEW)
+@require_POST
+def step(request: StaffRequest) -> HttpResponse:
+    """One step of the builder: the tree drawn anew, the keyboard where one goes on."""
+    root = draft.from_post(request.POST)
+    do = request.POST.get("do", "")
+    focus = draft.step(root, do)
+    verb = do.partition(":")[0]
+    focus_on = verb if verb in ("up", "down") else "search" if verb in ("code", "drop") else ""
+    view = Builder(catalogs.load(), code_names=_code_names(root)).draw(root, focus, focus_on)
+    response = render(request, "segments/_tree.html", {"root": view, "live": _live(request)})
+    response["HX-Trigger-After-Settle"] = "rulechanged"
+    return response
+
+
+@may(Action.SEGMENTS_VIEW)
+@require_POST
+def preview(request: StaffRequest) -> HttpResponse:
+    """The sentence, the count and a masked sample of what stands in the form; unfinished conditions are left out."""
+    root, catalog = draft.from_post(request.POST), catalogs.load()
+    rule, problems = parse_leniently(draft.to_rule(root, catalog), catalog)
+    wrong = [p for p in problems if not p.unfinished]
+    names = {name: "" for name, node in draft.walk(root)}
+    names.update({draft.path_of(p.path): p.message for p in wrong})
+    context: dict[str, Any] = {"errors": names, "wrong": wrong, "unfinished": len(problems) - len(wrong)}
+    if rule is not None and not wrong:
+        asked = _live(request) or "count" in request.POST
+        context |= _answer(request, rule, catalog, asked=asked)
+    return render(request, "segments/_preview.html", {**context, "live": _live(request)})
+
+
+def _answer(request: StaffRequest, rule: Rule, catalog: Catalog, *, asked: bool) -> dict[str, Any]:
+    """What may be shown of a rule to this person."""
+    found: dict[str, Any] = {"sentence": queries.sentence(rule, catalog), "asked": asked}
+    if not asked:
+        return found
+    try:
+        found["answer"] = counting.ask(rule, by=request.user, catalog=catalog)
+        if counting.may_sample(request.user):
+            found["sample"] = queries.sample(rule, SAMPLE, catalog)
+    except DomainError as refusal:
+        found["refusal"] = str(refusal)
+    return found
+
+
+@may(Action.SEGMENTS_VIEW)
+@require_POST
+def codes(request: StaffRequest) -> HttpResponse:
+    """Codes that occur, by code or name. Asked by POST: what is searched for may say a diagnosis."""
+    name = request.POST.get("clause", "")
+    node = draft.find(draft.from_post(request.POST), name)
+    if not isinstance(node, draft.Clause) or not node.key:
+        return HttpResponse("")
+    wanted = node.part("q").strip().casefold()
+    every = queries.codes_offered(node.key)
+    if not request.user.may(Action.SMALL_CELLS):
+        every = [code for code in every if code.people >= asking.CELL]
+    fitting = [c for c in every if wanted in c.code.casefold() or wanted in c.display.casefold()]
+    context = {
+        "clause": name,
+        "codes": [c for c in fitting if c.code not in node.values][:CODES],
+        "more": max(0, len(fitting) - CODES),
+        "typed": node.part("q").strip().upper(),
+        "counts": request.user.may(Action.SMALL_CELLS),
+    }
+    return render(request, "segments/_codes.html", context)
+
+
+# One segment
+
+
+@may(Action.SEGMENTS_VIEW)
+def segment_detail(request: StaffRequest, segment_id: UUID) -> HttpResponse:
+    segment = get_object_or_404(Segment, pk=segment_id)
+    catalog = catalogs.load()
+    context: dict[str, Any] = {"segment": segment, "history": history_of(segment), "live": _live(request)}
+    try:
+        rule = parse(segment.rule, catalog)
+    except RuleError as refusal:
+        context["problems"] = refusal.problems
+    else:
+        context |= {
+            "sentence": queries.sentence(rule, catalog),
+            "conditions": len(clauses_of(rule.root)),
+            "fields": [catalog.fields[key].label for key in queries.fields_of(rule, catalog)],
+        }
+    return render(request, "segments/detail.html", context)
+
+
+@may(Action.SEGMENTS_VIEW)
+@require_POST
+def segment_count(request: StaffRequest, segment_id: UUID) -> HttpResponse:
+    """Count a saved segment anew, with a masked sample."""
+    segment = get_object_or_404(Segment, pk=segment_id)
+    catalog = catalogs.load()
+    try:
+        rule = parse(segment.rule, catalog)
+    except RuleError as refusal:
+        return render(request, "segments/_count.html", {"segment": segment, "refusal": str(refusal)})
+    found = _answer(request, rule, catalog, asked=True)
+    if (answer := found.get("answer")) is not None and answer.exact:
+        commands.keep_count(segment, answer.count)
+    return render(request, "segments/_count.html", {"segment": segment, **found})
+
+
+@may(Action.SEGMENTS_EDIT)
+@require_POST
+def duplicate(request: StaffRequest, segment_id: UUID) -> HttpResponse:
+    segment = get_object_or_404(Segment, pk=segment_id)
+    try:
+        copy = commands.duplicate(segment, by=request.user)
+    except DomainError as refusal:
+        messages.error(request, str(refusal))
+        return redirect("segments:detail", segment.pk)
+    messages.success(request, "This is the copy. Change it freely.")
+    return redirect("segments:edit", copy.pk)
+
+
+@may(Action.SEGMENTS_EDIT)
+@require_POST
+def archive(request: StaffRequest, segment_id: UUID) -> HttpResponse:
+    segment = commands.archive(get_object_or_404(Segment, pk=segment_id), by=request.user)
+    messages.success(request, "Segment archived. Campaigns that use it keep it.")
+    return redirect("segments:detail", segment.pk)
+
+
+@may(Action.SEGMENTS_EDIT)
+@require_POST
+def restore(request: StaffRequest, segment_id: UUID) -> HttpResponse:
+    segment = commands.restore(get_object_or_404(Segment, pk=segment_id), by=request.user)
+    messages.success(request, "Segment restored.")
+    return redirect("segments:detail", segment.pk)
