@@ -57,7 +57,9 @@ def send_trial(version: TemplateVersion, persona: Persona, *, sender: Sender, by
     reader = RecipientFacts(nobody, address=by.email, consent=NOTHING_SAID, suppressed="", shared_address=False)
     decision = decide(plain, reader, about.policy, now)
     if decision.verdict != Verdict.ALLOW or about.relay is None:
-        raise TrialRefused(f"The test mail was not sent. {' '.join(words(reason).sentence for reason in decision.reasons)}")
+        raise TrialRefused(
+            f"The test mail was not sent. {' '.join(words(reason).sentence for reason in decision.reasons)}"
+        )
     origin = Origin.objects.create(
         pk=uuid7(),
         kind=Origin.Kind.TRIAL,
@@ -70,9 +72,7 @@ def send_trial(version: TemplateVersion, persona: Persona, *, sender: Sender, by
         approved_digest=bytes(version.digest),
         drained_at=now,
     )
-    batch = SendBatch.objects.create(
-        origin=origin, stream=origin.stream, contact_ids=[nobody], due_at=now, done_at=now
-    )
+    batch = SendBatch.objects.create(origin=origin, stream=origin.stream, contact_ids=[nobody], due_at=now, done_at=now)
     number = delivery_id(origin.pk, nobody, "")
     token = MessageToken(number, nobody, 0).encode()
     try:

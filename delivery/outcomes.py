@@ -1,0 +1,143 @@
+"""Outcome rows: appended many in one statement, never edited."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from delivery.models import Retry, SmtpSession
+from delivery.transports.wire import SessionFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One Delivery to be appended."""
+
+    id: UUID
+    contact_id: UUID
+    outcome: str
+    at: datetime
+    decision: dict[str, object] | None = None
+    reasons: tuple[str, ...] = ()
+    method: str = ""
+    session_id: UUID | None = None
+    smtp_code: int | None = None
+    smtp_status: str = ""
+    content_sha256: bytes | None = None
+    merge_values: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PutOff:
+    """One Retry to be written or moved."""
+
+    id: UUID
+    contact_id: UUID
+    attempts: int
+    due_at: datetime
+    reason: str
+    smtp_code: int | None = None
+    smtp_status: str = ""
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """What one window settled."""
+
+    rows: list[Row] = field(default_factory=list)
+    put_off: list[PutOff] = field(default_factory=list)
+    sessions: dict[UUID, SessionFacts] = field(default_factory=dict)
+
+
+APPEND = """
+INSERT INTO delivery_delivery (id, origin_id, batch_id, visit, contact_id, outcome, at, decision, reasons, method,
+    session_id, smtp_code, smtp_status, content_sha256, merge_values)
+SELECT r.id, %s, %s, %s, r.contact_id, r.outcome, r.at, r.decision::jsonb,
+    CASE WHEN r.reasons = '' THEN '{}' ELSE string_to_array(r.reasons, ' ') END, r.method,
+    r.session_id, r.smtp_code, r.smtp_status, r.content_sha256, r.merge_values
+FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::uuid[],
+    %s::smallint[], %s::text[], %s::bytea[], %s::bytea[])
+    AS r(id, contact_id, outcome, at, decision, reasons, method, session_id, smtp_code, smtp_status, content_sha256,
+         merge_values)
+ON CONFLICT DO NOTHING
+"""
+
+
+def append(origin_id: UUID, batch_id: UUID, visit: str, rows: Sequence[Row]) -> int:
+    """Append outcomes of one batch; whoever has one already keeps it. How many were new."""
+    if not rows:
+        return 0
+    columns: list[list[Any]] = [
+        [row.id for row in rows],
+        [row.contact_id for row in rows],
+        [str(row.outcome) for row in rows],
+        [row.at for row in rows],
+        [json.dumps(row.decision) if row.decision is not None else None for row in rows],
+        [" ".join(row.reasons) for row in rows],
+        [row.method for row in rows],
+        [row.session_id for row in rows],
+        [row.smtp_code for row in rows],
+        [row.smtp_status for row in rows],
+        [row.content_sha256 for row in rows],
+        [row.merge_values for row in rows],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(APPEND, [origin_id, batch_id, visit, *columns])
+        return cursor.rowcount
+
+
+def save_sessions(sessions: Sequence[SessionFacts]) -> None:
+    """Write the sessions not yet written, in one order for everybody, so that two windows never wait in a ring."""
+    new = sorted((session for session in sessions if not session.saved), key=lambda session: session.id)
+    SmtpSession.objects.bulk_create(
+        [
+            SmtpSession(
+                id=session.id,
+                relay_id=session.relay_id,
+                host=session.host,
+                address=session.address,
+                tls_version=session.tls_version,
+                cipher=session.cipher,
+                certificate_sha256=session.certificate_sha256,
+                certificate_subject=session.certificate_subject,
+                basis=session.basis,
+                started_at=session.started_at,
+            )
+            for session in new
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def put_off(batch_id: UUID, waits: Sequence[PutOff]) -> None:
+    """Write or move what waits for another attempt."""
+    Retry.objects.bulk_create(
+        [
+            Retry(
+                id=wait.id,
+                batch_id=batch_id,
+                contact_id=wait.contact_id,
+                attempts=wait.attempts,
+                due_at=wait.due_at,
+                smtp_code=wait.smtp_code,
+                smtp_status=wait.smtp_status,
+                reason=wait.reason,
+            )
+            for wait in waits
+        ],
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=["attempts", "due_at", "smtp_code", "smtp_status", "reason"],
+    )
+
+
+def settle(origin_id: UUID, batch_id: UUID, visit: str, found: Outcomes) -> None:
+    """Everything one window found out, in its transaction: sessions, outcomes, waits."""
+    save_sessions(list(found.sessions.values()))
+    append(origin_id, batch_id, visit, found.rows)
+    put_off(batch_id, found.put_off)
+    Retry.objects.filter(pk__in=[row.id for row in found.rows]).delete()

@@ -1,0 +1,231 @@
+"""What happened, in words and numbers. Nothing here opens a person but `by_domain` and `reproduce`."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Count, QuerySet
+
+import contacts.queries
+from contacts.models import Contact
+from contacts.seal import key_of
+from content.models import TemplateVersion
+from core import clock
+from delivery import facts
+from delivery.errors import NotReproducible
+from delivery.facts import Message
+from delivery.gate import Verdict, decide
+from delivery.messages import content_of, open_merged, unsigned
+from delivery.models import Delivery, Origin, Retry, Sender
+from delivery.origins import drained
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an origin is. `rate`: messages handed over a second, over the last 15 seconds."""
+
+    total: int = 0
+    by_outcome: dict[str, int] = field(default_factory=dict)
+    refused_by_reason: dict[str, int] = field(default_factory=dict)
+    #: Put off by the relay, by quiet hours or by the cap; they have no outcome yet.
+    retrying: int = 0
+    rate: float = 0.0
+    state: str = ""
+
+    @property
+    def done(self) -> int:
+        return sum(self.by_outcome.values())
+
+    @property
+    def sent(self) -> int:
+        return self.by_outcome.get(Delivery.Outcome.SENT, 0)
+
+    @property
+    def refused(self) -> int:
+        return self.by_outcome.get(Delivery.Outcome.REFUSED, 0)
+
+    @property
+    def failed(self) -> int:
+        return self.by_outcome.get(Delivery.Outcome.FAILED, 0)
+
+    @property
+    def waiting(self) -> int:
+        return self.total - self.done
+
+    @property
+    def seconds_left(self) -> int | None:
+        """None where nothing moves."""
+        return round(self.waiting / self.rate) if self.rate else None
+
+
+PROGRESS = """
+SELECT d.outcome, r.reason, count(*),
+       count(*) FILTER (WHERE d.outcome = 'sent' AND d.at > %(since)s)
+FROM delivery_delivery d
+LEFT JOIN LATERAL unnest(CASE WHEN d.outcome = 'refused' THEN d.reasons ELSE '{}' END) WITH ORDINALITY r(reason, n)
+    ON true
+WHERE d.origin_id = %(origin)s AND (r.n IS NULL OR r.n = 1)
+GROUP BY 1, 2
+"""
+TOTALS = """
+SELECT o.state,
+       (SELECT coalesce(sum(cardinality(b.contact_ids)), 0) FROM delivery_sendbatch b WHERE b.origin_id = o.id),
+       (SELECT count(*) FROM delivery_retry t JOIN delivery_sendbatch b ON b.id = t.batch_id WHERE b.origin_id = o.id)
+FROM delivery_origin o WHERE o.id = %(origin)s
+"""
+
+
+def progress(origin_id: UUID) -> Progress:
+    """How far an origin is, in two statements. A refusal is counted under the first of its reasons."""
+    span = 15
+    params = {"origin": origin_id, "since": clock.now() - timedelta(seconds=span)}
+    with connection.cursor() as cursor:
+        cursor.execute(TOTALS, params)
+        totals = cursor.fetchone()
+        if totals is None:
+            return Progress()
+        cursor.execute(PROGRESS, params)
+        rows = cursor.fetchall()
+    outcomes: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    recent = 0
+    for outcome, reason, count, lately in rows:
+        outcomes[outcome] += count
+        recent += lately
+        if reason:
+            reasons[reason] += count
+    return Progress(int(totals[1]), dict(outcomes), dict(reasons.most_common()), totals[2], recent / span, totals[0])
+
+
+def is_drained(origin_id: UUID) -> bool:
+    """Whether every recipient of every batch has an outcome."""
+    return drained(Origin.objects.filter(pk=origin_id)).exists()
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What the gate would say now. `by_reason` counts each refused person once, under the first reason."""
+
+    total: int = 0
+    allowed: int = 0
+    deferred: int = 0
+    refused: int = 0
+    by_reason: dict[str, int] = field(default_factory=dict)
+
+
+def message_facts(
+    *,
+    stream: str,
+    template_version: TemplateVersion,
+    sender: Sender,
+    tier: str,
+    topic_id: UUID | None,
+    approved_digest: bytes | None = None,
+) -> Message:
+    """A message's facts before it is opened as an origin; without a digest as if approved as it stands."""
+    digest = bytes(approved_digest or template_version.digest)
+    return facts.message(
+        stream=stream,
+        template_version=template_version,
+        sender=sender,
+        tier=tier,
+        topic_id=topic_id,
+        approved_digest=digest,
+        now=clock.now(),
+    )
+
+
+def forecast(about: Message, contact_ids: Sequence[UUID]) -> Forecast:
+    """The same gate, dry: how many would leave now, and why the others would not."""
+    now = clock.now()
+    verdicts: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    for at in range(0, len(contact_ids), 2000):
+        ids = contact_ids[at : at + 2000]
+        people = facts.people(ids, about, now)
+        for contact_id in ids:
+            person = people.get(contact_id)
+            decision = decide(about.facts, person.facts if person else facts.gone(contact_id), about.policy, now)
+            verdicts[decision.verdict] += 1
+            if decision.verdict == Verdict.REFUSE:
+                reasons[decision.reasons[0]] += 1
+    return Forecast(
+        len(contact_ids),
+        verdicts[Verdict.ALLOW],
+        verdicts[Verdict.DEFER],
+        verdicts[Verdict.REFUSE],
+        dict(reasons.most_common()),
+    )
+
+
+def failures_by_status(origin_id: UUID) -> dict[str, int]:
+    """Failed messages by SMTP status (enhanced where the server gave one)."""
+    rows = (
+        Delivery.objects.filter(origin_id=origin_id, outcome=Delivery.Outcome.FAILED)
+        .values_list("smtp_code", "smtp_status")
+        .annotate(count=Count("pk"))
+        .order_by("-count")
+    )
+    return {f"{code or ''} {status}".strip() or "none": count for code, status, count in rows}
+
+
+def by_domain(origin_id: UUID, *, top: int = 20) -> list[tuple[str, dict[str, int]]]:
+    """Outcomes by the recipients' mail domain, the largest first. Opens addresses, 5,000 at a time; answers counts."""
+    counts: dict[str, Counter[str]] = {}
+    rows = list(Delivery.objects.filter(origin_id=origin_id).values_list("contact_id", "outcome"))
+    for at in range(0, len(rows), 5000):
+        part = rows[at : at + 5000]
+        opened = contacts.queries.open_many([contact_id for contact_id, _ in part])
+        for contact_id, outcome in part:
+            record = opened.get(contact_id)
+            domain = record.email.rpartition("@")[2].lower() if record and record.email else "unknown"
+            counts.setdefault(domain, Counter())[outcome] += 1
+    ranked = sorted(counts.items(), key=lambda pair: (-pair[1].total(), pair[0]))
+    rest = Counter[str]()
+    for _, counted in ranked[top:]:
+        rest.update(counted)
+    found = [(domain, dict(counted)) for domain, counted in ranked[:top]]
+    return [*found, ("other domains", dict(rest))] if rest else found
+
+
+def over_time(origin_id: UUID, *, buckets: int = 60) -> list[tuple[datetime, int]]:
+    """How many were sent, in at most `buckets` equal steps from the first to the last; each with its start."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH span AS (
+                SELECT min(at) AS first, greatest(extract(epoch FROM max(at) - min(at)), 1) AS seconds
+                FROM delivery_delivery WHERE origin_id = %(origin)s AND outcome = 'sent'
+            ), step AS (SELECT first, greatest(ceil(seconds / %(buckets)s), 1)::int AS seconds FROM span)
+            SELECT date_bin(make_interval(secs => step.seconds), d.at, step.first) AS start, count(*)
+            FROM delivery_delivery d, step WHERE d.origin_id = %(origin)s AND d.outcome = 'sent'
+            GROUP BY 1 ORDER BY 1
+            """,
+            {"origin": origin_id, "buckets": buckets},
+        )
+        return [(start, count) for start, count in cursor.fetchall()]
+
+
+def of_contact(contact_id: UUID) -> "QuerySet[Delivery]":
+    """One person's messages, newest first."""
+    return Delivery.objects.filter(contact_id=contact_id).select_related("origin").order_by("-at", "-pk")
+
+
+def waiting_for(contact_id: UUID) -> "QuerySet[Retry]":
+    return Retry.objects.filter(contact_id=contact_id).select_related("batch").order_by("due_at")
+
+
+def reproduce(delivery: Delivery) -> bytes:
+    """The message as it was handed over, before DKIM's own fields, byte for byte. Raises NotReproducible.
+
+    The caller audits: this opens PHI.
+    """
+    contact = Contact.objects.filter(pk=delivery.contact_id).first()
+    if contact is None or delivery.merge_values is None:
+        raise NotReproducible("The person was deleted and with them the key to this message, or it was never made.")
+    origin = Origin.objects.select_related("template_version", "sender__domain").get(pk=delivery.origin_id)
+    merged = open_merged(delivery.pk, bytes(delivery.merge_values), key=key_of(contact))
+    return unsigned(origin, content_of(origin), delivery.contact_id, merged, number=delivery.pk, at=delivery.at)

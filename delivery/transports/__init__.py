@@ -1,0 +1,1 @@
+"""The ways out. Nothing else in the product speaks SMTP."""
