@@ -17,7 +17,7 @@ from accounts.signals import staff_disabled
 from accounts.throttling import forget_old_attempts
 from audit.commands import record
 from core import clock
-from core.actors import SYSTEM, By
+from core.actors import SYSTEM, Actor, By
 
 INVITE_LASTS = timedelta(hours=72)
 PASSWORD_LINK_LASTS = timedelta(hours=24)
@@ -193,9 +193,25 @@ def follow_link(secret: str, *, password: str) -> User:
     return user
 
 
+@transaction.atomic
+def change_profile(user: User, *, name: str, time_zone: str, by: By) -> User:
+    user = _user(user)
+    user.name, user.time_zone = name.strip(), time_zone
+    user.save(update_fields=["name", "time_zone"])
+    record("accounts.profile_changed", by=by, target=user)
+    return user
+
+
 def _set_password(user: User, password: str) -> None:
     user.set_password(password)
     user.save(update_fields=["password"])
+
+
+@transaction.atomic
+def note_refused_sign_in(account: str, *, source: str, spray: bool) -> None:
+    """Put a wrong password on the trail: whose account it was if there is one, never what was typed."""
+    user = User.objects.filter(email=account).first()
+    record("accounts.sign_in_refused", by=Actor("system", source=source), target=user, known=bool(user), spray=spray)
 
 
 @transaction.atomic

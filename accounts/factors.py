@@ -56,6 +56,10 @@ def check_code(user: User, *, code: str, recovery: bool = False) -> Device:
     )
 
 
+def passkey_passed(user: User, device: Device) -> None:
+    record("accounts.signed_in", by=user, target=user, factor=sessions.kind_of(device))
+
+
 @transaction.atomic
 def renew_recovery_codes(user: User, *, by: By) -> list[str]:
     """Ten fresh codes, shown only now; the old ones stop working."""

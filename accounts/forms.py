@@ -26,7 +26,7 @@ class PasswordField(forms.CharField):
         super().__init__(strip=False, max_length=LONGEST_PASSWORD, **kwargs)
 
     def to_python(self, value: Any) -> Any:
-        return normalize("NFC", super().to_python(value))
+        return normalize("NFC", super().to_python(value) or "")
 
 
 class SignInForm(forms.Form):
@@ -46,14 +46,16 @@ class SignInForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.request = request
         self.user: User | None = None
+        #: The account a password was tried for, and whether its network was spraying.
+        self.tried, self.spray = "", False
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if self.request is None or self.errors:
             return data
-        spray = is_spray(self.request)
-        user = authenticate(self.request, username=data["email"].lower(), password=data["password"])
-        if user is None or spray:
+        self.tried, self.spray = data["email"].lower(), is_spray(self.request)
+        user = authenticate(self.request, username=self.tried, password=data["password"])
+        if user is None or self.spray:
             raise ValidationError(self.REFUSED)
         assert isinstance(user, User)
         self.user = user

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django_otp import devices_for_user
 from django_otp.models import Device
 from django_otp_webauthn.models import WebAuthnCredential
 
 from accounts.models import ApiToken, FactorReset, RecoveryCodes, StaffChange, StaffSession, TotpDevice, User
-from accounts.policy import Role
+from accounts.policy import Action, Role
 from core import clock
 from core.actors import By
 
@@ -71,9 +71,10 @@ def open_resets() -> "QuerySet[FactorReset]":
     return FactorReset.objects.filter(completed_at=None, cancelled_at=None).select_related("user", "requested_by")
 
 
-def tokens() -> "QuerySet[ApiToken]":
-    """Living tokens first."""
-    return ApiToken.objects.select_related("owner").order_by("-revoked_at", "name")
+def tokens_seen_by(user: User) -> "QuerySet[ApiToken]":
+    """Everybody's for who manages them, else one's own; the living first."""
+    rows = ApiToken.objects.select_related("owner").order_by(F("revoked_at").desc(nulls_first=True), "name", "pk")
+    return rows if user.may(Action.TOKENS_MANAGE) else rows.filter(owner=user)
 
 
 def changes_of(user: User) -> "QuerySet[StaffChange]":

@@ -6,8 +6,7 @@ from typing import Any
 from axes.models import AccessAttempt
 from django.db.models import Sum
 from django.db.models.expressions import RawSQL
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest
 
 from accounts.network import client_address, network_of
 from core import clock
@@ -39,7 +38,7 @@ def is_spray(request: HttpRequest) -> bool:
     network = network_of(client_address(request))
     if not network:
         return False
-    accounts = (
+    accounts: int = (
         AccessAttempt.objects.filter(attempt_time__gte=clock.now() - SPRAY_WINDOW)
         .alias(near=RawSQL("ip_address <<= %s::inet", [network]))
         .filter(near=True)
@@ -48,15 +47,6 @@ def is_spray(request: HttpRequest) -> bool:
         .count()
     )
     return accounts >= SPRAY_ACCOUNTS
-
-
-def locked_out(request: HttpRequest, original: HttpResponse | None = None, credentials: Any = None) -> HttpResponse:
-    """What a locked account or address sees: the sign-in page with the one answer every failure gets."""
-    from accounts.forms import SignInForm  # noqa: PLC0415 - settings name this module before the apps are ready
-
-    form = SignInForm(request.POST)
-    form.add_error(None, SignInForm.REFUSED)
-    return render(request, "accounts/sign_in.html", {"form": form}, status=200)
 
 
 def forget_old_attempts() -> None:

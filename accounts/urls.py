@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.views import entry
+from accounts.views import entry, passkeys, profile, staff, tokens
 
 app_name = "accounts"
 urlpatterns = [
@@ -10,4 +10,32 @@ urlpatterns = [
     path("enrol", entry.enrol, name="enrol"),
     path("join/<str:secret>", entry.join, name="join"),
     path("local/<str:secret>", entry.local, name="local"),
+    path("passkey/register/begin", passkeys.register_begin, name="passkey_register_begin"),
+    path("passkey/register/complete", passkeys.register_complete, name="passkey_register_complete"),
+    path("passkey/begin", passkeys.sign_in_begin, name="passkey_begin"),
+    path("passkey/complete", passkeys.sign_in_complete, name="passkey_complete"),
+    path("profile", profile.profile, name="profile"),
+    path("profile/password", profile.password, name="password"),
+    path("profile/app", profile.add_app, name="add_app"),
+    path("profile/passkey", profile.add_passkey, name="add_passkey"),
+    path("profile/factors/<slug:kind>/<int:device_id>/remove", profile.remove_factor, name="remove_factor"),
+    path("profile/recovery-codes", profile.recovery_codes, name="recovery_codes"),
+    path("profile/sessions/<uuid:session_id>/end", profile.end_session, name="end_session"),
+    path("profile/sessions/end-others", profile.end_other_sessions, name="end_other_sessions"),
+    path("profile/reset/cancel", profile.cancel_own_reset, name="cancel_own_reset"),
+    path("staff", staff.staff, name="staff"),
+    path("staff/invite", staff.invite, name="invite"),
+    path("staff/resets", staff.resets, name="resets"),
+    path("staff/resets/<uuid:reset_id>/approve", staff.approve_reset, name="approve_reset"),
+    path("staff/resets/<uuid:reset_id>/cancel", staff.cancel_reset, name="cancel_reset"),
+    path("staff/resets/<uuid:reset_id>/complete", staff.complete_reset, name="complete_reset"),
+    path("staff/<uuid:user_id>", staff.person, name="person"),
+    path("staff/<uuid:user_id>/roles", staff.roles, name="roles"),
+    path("staff/<uuid:user_id>/disable", staff.disable, name="disable"),
+    path("staff/<uuid:user_id>/enable", staff.enable, name="enable"),
+    path("staff/<uuid:user_id>/password-link", staff.password_link, name="password_link"),
+    path("staff/<uuid:user_id>/reset", staff.request_reset, name="request_reset"),
+    path("tokens", tokens.tokens, name="tokens"),
+    path("tokens/new", tokens.create, name="token_new"),
+    path("tokens/<uuid:token_id>/revoke", tokens.revoke, name="token_revoke"),
 ]

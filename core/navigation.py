@@ -56,6 +56,7 @@ RAIL: tuple[Place, ...] = (
             Place("Topics", "consent:topics", "topics.manage"),
             Place("Suppressed addresses", "consent:suppressions", "suppression.manage"),
             Place("Trail", "audit:list", "audit.view"),
+            Place("Lost second factors", "accounts:resets", "staff.recover"),
         ),
     ),
     Place(
@@ -67,7 +68,6 @@ RAIL: tuple[Place, ...] = (
             Place("Organization", "organization", "settings.manage"),
             Place("Staff", "accounts:staff", "staff.manage"),
             Place("API tokens", "accounts:tokens", "tokens.manage"),
-            Place("Lost factors", "accounts:resets", "staff.recover"),
         ),
     ),
     Place("Mailbox", "mailbox:list", icon="mailbox"),

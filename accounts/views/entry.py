@@ -1,5 +1,7 @@
 """Coming in: password, second factor, one-time links."""
 
+from urllib.parse import urlencode
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login, logout
@@ -14,7 +16,9 @@ from accounts import commands, factors, queries, sessions
 from accounts.errors import LinkNotValid
 from accounts.forms import CodeForm, NewPasswordForm, RecoveryCodeForm, SignInForm
 from accounts.models import StaffSession, TotpDevice, User
-from accounts.requests import has_needed_factor, half_signed_in, public
+from accounts.network import source_of
+from accounts.qr import qr_path
+from accounts.requests import half_signed_in, has_needed_factor, public
 from accounts.throttling import failures_of
 from core.errors import DomainError
 
@@ -30,7 +34,7 @@ def next_page(request: HttpRequest) -> str:
 
 
 def _onward(request: HttpRequest, name: str) -> HttpResponse:
-    return redirect(f"{resolve_url(name)}?{'next'}={next_page(request)}")
+    return redirect(f"{resolve_url(name)}?{urlencode({'next': next_page(request)})}")
 
 
 @public
@@ -42,6 +46,8 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     failures = failures_of(request.POST.get("email", "").strip().lower())
     form = SignInForm(request.POST, request=request)
     if not form.is_valid() or form.user is None:
+        if form.tried:
+            commands.note_refused_sign_in(form.tried, source=source_of(request), spray=form.spray)
         return render(request, "accounts/sign_in.html", {"form": form, "next": next_page(request)})
     login(request, form.user)
     if failures:
@@ -52,6 +58,13 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             "If that was not you, change your password and tell an administrator.",
         )
     return _onward(request, "accounts:second_factor")
+
+
+def locked_out(request: HttpRequest, original: HttpResponse | None = None, credentials: object = None) -> HttpResponse:
+    """What a locked account or address sees: the answer every other failure gets (called by axes)."""
+    form = SignInForm(request.POST)
+    form.add_error(None, SignInForm.REFUSED)
+    return render(request, "accounts/sign_in.html", {"form": form, "next": next_page(request)})
 
 
 @half_signed_in
@@ -85,6 +98,12 @@ def second_factor(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/second_factor.html", context)
 
 
+def app_to_scan(user: User) -> dict[str, object]:
+    """The authenticator app being set up, as a picture and as text."""
+    pending = factors.begin_totp(user)
+    return {"pending": pending, "code_path": qr_path(pending.address(user.email, "Carillon"))}
+
+
 @half_signed_in
 def enrol(request: HttpRequest) -> HttpResponse:
     """Make the first second factor: nothing else opens before (SEC-18)."""
@@ -104,8 +123,10 @@ def enrol(request: HttpRequest) -> HttpResponse:
         else:
             sessions.pass_factor(request, device)
             return redirect("accounts:recovery_codes")
-    pending = None if passkey_only else factors.begin_totp(user)
-    context = {"form": form, "pending": pending, "passkey_only": passkey_only, "next": next_page(request)}
+    context = {"form": form, "passkey_only": passkey_only, "next": next_page(request)}
+    context["codes_url"] = resolve_url("accounts:recovery_codes")
+    if not passkey_only:
+        context |= app_to_scan(user)
     return render(request, "accounts/enrol.html", context)
 
 
