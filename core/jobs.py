@@ -20,9 +20,8 @@ def enqueue(name: str, *args: UUID | str | int, queue: str | None = None, countd
         options["countdown"] = countdown
 
     def start() -> None:
-        if name in current_app.tasks:
-            current_app.tasks[name].apply_async(args=plain, **options)
-        else:
-            current_app.send_task(name, args=plain, **options)
+        if name not in current_app.tasks:
+            current_app.loader.import_default_modules()  # a web process has not needed them before
+        current_app.tasks[name].apply_async(args=plain, **options)
 
     transaction.on_commit(start)

@@ -1,0 +1,1 @@
+"""Pages of campaigns: list and writing, review, steering, what came of it."""

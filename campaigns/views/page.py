@@ -1,0 +1,77 @@
+"""What every page of one campaign shows around its own part."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+
+from accounts.models import User
+from accounts.policy import Action
+from accounts.requests import StaffRequest
+from campaigns import queries
+from campaigns.forms import ScheduleForm, TestForm
+from campaigns.models import Campaign
+from campaigns.states import may_move
+from core.errors import DomainError
+
+#: verb -> who may say it
+VERBS: dict[str, Action] = {
+    "edit": Action.CAMPAIGNS_EDIT,
+    "submit": Action.CAMPAIGNS_EDIT,
+    "withdraw": Action.CAMPAIGNS_EDIT,
+    "approve": Action.CAMPAIGNS_APPROVE,
+    "send_back": Action.CAMPAIGNS_APPROVE,
+    "schedule": Action.CAMPAIGNS_SEND,
+    "unschedule": Action.CAMPAIGNS_SEND,
+    "pause": Action.CAMPAIGNS_SEND,
+    "resume": Action.CAMPAIGNS_SEND,
+    "cancel": Action.CAMPAIGNS_SEND,
+}
+
+
+def load(campaign_id: UUID) -> Campaign:
+    return get_object_or_404(queries.campaigns(), pk=campaign_id)
+
+
+def own(campaign: Campaign, user: User) -> bool:
+    """Whether this person wrote or submitted it, and so cannot approve it (SND-08)."""
+    return user.pk in (campaign.created_by, campaign.submitted_by)
+
+
+def verbs(campaign: Campaign, user: User) -> dict[str, bool]:
+    """What this person may do with the campaign as it stands."""
+    may = {verb: may_move(campaign.state, verb) and user.may(action) for verb, action in VERBS.items()}
+    may["duplicate"] = user.may(Action.CAMPAIGNS_EDIT)
+    may["test"] = user.may(Action.CAMPAIGNS_EDIT) and campaign.template is not None and campaign.sender is not None
+    may["approve"] = may["approve"] and not own(campaign, user)
+    return may
+
+
+def show(
+    request: StaffRequest, template: str, campaign: Campaign, *, status: int = 200, **context: Any
+) -> HttpResponse:
+    """Render a tab of the campaign with its header, tabs and dialogs."""
+    user = request.user
+    around = {
+        "campaign": campaign,
+        "can": verbs(campaign, user),
+        "own": own(campaign, user),
+        "started": campaign.started_at is not None,
+        "schedule_form": ScheduleForm(zone=user.time_zone),
+        "test_form": TestForm(),
+    }
+    return render(request, f"campaigns/{template}.html", around | context, status=status)
+
+
+def act(request: StaffRequest, campaign: Campaign, command: Callable[[], Any], *, said: str) -> HttpResponseRedirect:
+    """Do it and go back to the campaign, with the good news or the refusal."""
+    try:
+        command()
+    except DomainError as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, said)
+    return redirect("campaigns:detail", campaign.pk)
