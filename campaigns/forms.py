@@ -89,10 +89,6 @@ class CampaignForm(forms.Form):
         return " ".join(str(self.cleaned_data["name"]).split())
 
 
-class DraftForm(CampaignForm):
-    """What is kept while somebody still types: whatever can be, nothing is refused but a missing name."""
-
-
 class ScheduleForm(forms.Form):
     """A moment in the reader's own zone, kept in UTC."""
 
@@ -131,11 +127,9 @@ def _personas() -> list[tuple[str, str]]:
 
 
 class TestForm(forms.Form):
-    """Which synthetic people a test goes to; nobody real is ever offered (SND-07)."""
+    """As which synthetic person one reads the test; nobody real is ever offered (SND-07)."""
 
-    personas = forms.MultipleChoiceField(
-        choices=_personas, widget=forms.CheckboxSelectMultiple, initial=["typical"], label="As"
-    )
+    persona = forms.ChoiceField(choices=_personas, widget=forms.RadioSelect, initial="typical", label="As")
 
 
 class FilterForm(forms.Form):

@@ -18,10 +18,19 @@ from tracking.queries import Bucket, Counts, Figures
 SMALL = 10
 
 
+def people(figures: Figures) -> int:
+    """Everybody who was not clearly a machine."""
+    return figures.people.human + figures.people.unknown
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     destination: str
     figures: Figures
+
+    @property
+    def people(self) -> int:
+        return people(self.figures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,14 @@ class Report:
     domains: list[tuple[str, dict[str, int]]]
     sent_over_time: list[tuple[datetime, int]]
     back_over_time: list[Bucket]
+
+    @property
+    def opened(self) -> int:
+        return people(self.back.opens)
+
+    @property
+    def clicked(self) -> int:
+        return people(self.back.clicks)
 
     @property
     def delivered(self) -> int:

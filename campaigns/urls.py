@@ -21,6 +21,7 @@ urlpatterns = [
     path("<uuid:campaign_id>/pause/", steering.campaign_pause, name="pause"),
     path("<uuid:campaign_id>/resume/", steering.campaign_resume, name="resume"),
     path("<uuid:campaign_id>/cancel/", steering.campaign_cancel, name="cancel"),
+    path("<uuid:campaign_id>/test/", steering.campaign_test, name="test"),
     path("<uuid:campaign_id>/progress/", steering.campaign_progress, name="progress"),
     path("<uuid:campaign_id>/report/", reporting.campaign_report, name="report"),
     path("<uuid:campaign_id>/report/domains/", reporting.campaign_domains, name="domains"),

@@ -1,6 +1,6 @@
 """What came back, counted. A click that turns out to be part of a burst counts as machine, whatever it seemed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -86,6 +86,31 @@ def counts_for(origin_id: UUID) -> Counts:
         unsubscribes=gone.people.all,
         links={link: f for (kind, link), f in sorted(figures.items(), key=str) if link is not None},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """How many people opened, clicked and unsubscribed; machines left out."""
+
+    opened: int = 0
+    clicked: int = 0
+    unsubscribed: int = 0
+
+
+def people_by_origin(origin_ids: Sequence[UUID]) -> dict[UUID, Returned]:
+    """People who came back to each of many campaigns, for lists, in one statement; as counts_for counts them."""
+    found = dict.fromkeys(origin_ids, Returned())
+    judged = JUDGED.format(where="origin_id = ANY(%(origins)s)")
+    sql = f"""
+    SELECT origin_id, count(DISTINCT contact_id) FILTER (WHERE kind = 'open' AND verdict <> 'machine'),
+           count(DISTINCT contact_id) FILTER (WHERE kind = 'click' AND verdict <> 'machine'),
+           count(DISTINCT contact_id) FILTER (WHERE kind = 'unsubscribe')
+    FROM ({judged}) j GROUP BY origin_id
+    """  # noqa: S608 -- a constant of this module
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"origins": list(origin_ids), "burst": BURST})
+        found.update((row[0], Returned(*row[1:])) for row in cursor.fetchall())
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,11 +49,7 @@ def campaign_domains(request: StaffRequest, campaign_id: UUID) -> HttpResponse:
         (domain, sum(outcomes.values()), outcomes.get("sent", 0), outcomes.get("refused", 0), outcomes.get("failed", 0))
         for domain, outcomes in delivery.by_domain(load(campaign_id).pk)
     ]
-    chart = {
-        "x": [row[0] for row in rows[:8]],
-        "series": [{"label": "Recipients", "values": [row[1] for row in rows[:8]]}],
-    }
-    return render(request, "campaigns/_domains.html", {"rows": rows, "chart": chart})
+    return render(request, "campaigns/_domains.html", {"rows": rows})
 
 
 @may(Action.CAMPAIGNS_VIEW)

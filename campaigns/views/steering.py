@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from campaigns import commands, queries
-from campaigns.forms import ScheduleForm
+from campaigns.forms import ScheduleForm, TestForm
 from campaigns.views.page import act, load, show, verbs
 
 
@@ -59,6 +59,19 @@ def campaign_cancel(request: StaffRequest, campaign_id: UUID) -> HttpResponse:
     return act(
         request, campaign, lambda: commands.cancel(campaign, by=request.user), said="Cancelled. Nothing more leaves."
     )
+
+
+@may(Action.CAMPAIGNS_EDIT)
+@require_POST
+def campaign_test(request: StaffRequest, campaign_id: UUID) -> HttpResponse:
+    """Send the mail to oneself, as a synthetic person would get it."""
+    campaign = load(campaign_id)
+    form = TestForm(request.POST)
+    if not form.is_valid():
+        return show(request, "detail", campaign, test_form=form, test_open=True)
+    persona = form.cleaned_data["persona"]
+    said = "The test is on its way to your own address."
+    return act(request, campaign, lambda: commands.test_send(campaign, persona=persona, by=request.user), said=said)
 
 
 @may(Action.CAMPAIGNS_VIEW)

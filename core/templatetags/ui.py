@@ -173,6 +173,15 @@ def share(part: int | None, whole: int | None) -> str:
     return f"{percent:.1f} %" if 0 < percent < 99.95 else f"{percent:.0f} %"
 
 
+@register.filter
+def duration(seconds: float | None) -> str:
+    """{{ 95|duration }}: 2 minutes. Rounded to what a waiting person cares about."""
+    s = round(seconds or 0)
+    if s < 60:
+        return count(s, "second")
+    return count(round(s / 60), "minute") if s < 5400 else count(round(s / 3600), "hour")
+
+
 # Forms
 
 
