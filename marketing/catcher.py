@@ -14,6 +14,8 @@ from marketing import mailbox
 from marketing.local_ca import Files
 from marketing.mailbox import Arrival
 
+#: Addresses here are refused as unknown, so that bounces can be seen.
+GONE_DOMAIN = "gone.example"
 logger = logging.getLogger(__name__)
 #: Mails that arrive together are kept together; no reply is given before they are.
 BATCH = 200
@@ -25,6 +27,14 @@ class Catcher:
     def __init__(self, keep: Callable[[list[Arrival]], None]) -> None:
         self._keep = keep
         self._waiting: asyncio.Queue[tuple[Arrival, asyncio.Future[bool]]] = asyncio.Queue(maxsize=2_000)
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address.endswith(f"@{GONE_DOMAIN}"):
+            return "550 5.1.1 No such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         cipher = session.ssl.get("cipher") if session.ssl else None

@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "marketing",
     "campaigns",
+    "trail",
     "segments",
     "delivery",
     "content",
@@ -254,7 +255,8 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("CARILLON_LOG_LEVEL", "WARNING")},
-    "loggers": {"axes": {"level": "ERROR"}},
+    # kombu: "No hostname was supplied" is so by design, the broker is our own database.
+    "loggers": {"axes": {"level": "ERROR"}, "kombu.connection": {"level": "ERROR"}},
 }
 
 #: django-encrypted-model-fields insists on a key at import; phi.fields never uses it, so it is thrown away.

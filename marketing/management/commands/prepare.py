@@ -5,6 +5,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import User
+from marketing import ways_out
 
 
 class Command(BaseCommand):
@@ -19,3 +20,5 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         if not empty and not User.objects.exists():
             call_command("seed_demo")
+        else:
+            ways_out.ensure()

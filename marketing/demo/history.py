@@ -1,0 +1,148 @@
+"""Campaigns of the demo: one that went out nine days ago through the real door, one in review, one draft."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from random import Random
+
+from django.conf import settings
+
+import campaigns.commands
+import consent.commands
+import content.commands
+import delivery.engine
+from campaigns.models import Campaign
+from consent.models import Source
+from content.models import Template
+from content.starters import STARTERS
+from core import clock
+from core.actors import PATIENT
+from core.purposes import Stream
+from delivery.models import Delivery, Sender
+from marketing import catcher, local_ca, ways_out
+from marketing.demo.clinic import Clinic, morning
+from marketing.demo.people import SEED
+from marketing.processes import await_port
+from tracking.models import Event
+
+#: How long ago the finished campaign went out.
+DAYS_AGO = 9
+
+
+def templates(clinic: Clinic) -> dict[str, Template]:
+    marketer = clinic.staff["marketer"]
+    return {
+        key: content.commands.create_template(by=marketer, starter=True, **fields) for key, fields in STARTERS.items()
+    }
+
+
+def campaigns_of(clinic: Clinic, written: dict[str, Template], sender: Sender) -> None:
+    marketer, approver = clinic.staff["marketer"], clinic.staff["approver"]
+    with clock.set_to(morning(DAYS_AGO)), _catching():
+        letter = campaigns.commands.create(
+            name="Staying well this season",
+            segment=clinic.segments["tips"],
+            template=written["education"],
+            topic=clinic.topics["tips"],
+            sender=sender,
+            track_opens=True,
+            track_clicks=True,
+            by=marketer,
+        )
+        campaigns.commands.submit(letter, by=marketer)
+        campaigns.commands.approve(letter, by=approver, note="Reads well. Good to go.")
+        campaigns.commands.schedule(letter, at=clock.now(), by=approver)
+        letter.refresh_from_db()
+        if letter.state == Campaign.State.SCHEDULED:  # where jobs run at once, this one has
+            campaigns.commands.start(letter)
+        while delivery.engine.drain(Stream.MARKETING, seconds=30):
+            pass
+    letter.refresh_from_db()
+    assert letter.state == Campaign.State.FINISHED, letter.state
+    Campaign.objects.filter(pk=letter.pk).update(created_at=morning(DAYS_AGO + 2), updated_at=letter.finished_at)
+    _engagement(letter)
+    review = campaigns.commands.create(
+        name="Eye screening for people with diabetes",
+        segment=clinic.segments["diabetes"],
+        template=written["reminder"],
+        topic=clinic.topics["reminders"],
+        sender=sender,
+        by=marketer,
+    )
+    campaigns.commands.submit(review, by=marketer)
+    campaigns.commands.create(
+        name="Flu shots at all three clinics",
+        segment=clinic.segments["flu"],
+        topic=clinic.topics["reminders"],
+        by=marketer,
+    )
+
+
+@contextmanager
+def _catching() -> Iterator[None]:
+    """The mail catcher, for as long as this lasts."""
+    loop = asyncio.new_event_loop()
+    port = ways_out.mail_port()
+    serving = loop.create_task(catcher.serve(port, local_ca.files(settings.HOME / "mail")))
+
+    def run() -> None:
+        with suppress(asyncio.CancelledError):
+            loop.run_until_complete(serving)
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+    thread = threading.Thread(target=run, name="catcher")
+    thread.start()
+    try:
+        await_port(port, alive=thread.is_alive)
+        yield
+    finally:
+        delivery.transports.smtp.close()
+        loop.call_soon_threadsafe(serving.cancel)
+        thread.join()
+
+
+def _engagement(campaign: Campaign) -> None:
+    """Opens and clicks as a clinic sees them: most within a day, some by machines, a few who leave."""
+    random = Random(SEED + 2)
+    sent = Delivery.objects.filter(origin_id=campaign.pk, outcome=Delivery.Outcome.SENT).order_by("contact_id")
+    rows = list(sent.values_list("id", "contact_id", "at"))
+    assert campaign.template_version is not None
+    links = len(campaign.template_version.links)
+    events: list[Event] = []
+    leaving: list[tuple[timedelta, Delivery]] = []
+    for number, (delivery_id, contact_id, at) in enumerate(rows):
+
+        def event(kind: str, after: timedelta, verdict: str, client: str, link: int | None = None) -> None:
+            about = {"delivery_id": delivery_id, "contact_id": contact_id, "origin_id": campaign.pk}  # noqa: B023
+            events.append(Event(kind=kind, at=at + after, verdict=verdict, client=client, link=link, **about))  # noqa: B023
+
+        if random.random() < 0.09:
+            event(Event.Kind.OPEN, timedelta(seconds=random.randint(2, 50)), Event.Verdict.MACHINE, "scanner")
+            if random.random() < 0.35:
+                event(Event.Kind.CLICK, timedelta(seconds=51), Event.Verdict.MACHINE, "scanner", 0)
+        if random.random() >= 0.41:
+            continue
+        first = timedelta(hours=min(random.expovariate(1 / 9), 190))
+        client = random.choices(("phone", "desktop", "proxy"), (52, 30, 18))[0]
+        verdict = Event.Verdict.UNKNOWN if client == "proxy" else Event.Verdict.HUMAN
+        event(Event.Kind.OPEN, first, verdict, client)
+        if random.random() < 0.2:
+            again = first + timedelta(hours=random.uniform(0.2, 20))
+            event(Event.Kind.OPEN, min(again, timedelta(hours=200)), verdict, client)
+        if links and client != "proxy" and random.random() < 0.24:
+            event(Event.Kind.CLICK, first + timedelta(seconds=random.randint(8, 240)), Event.Verdict.HUMAN, client, 0)
+        if number % 160 == 3:
+            leaving.append((first, Delivery(id=delivery_id, contact_id=contact_id, at=at)))
+    Event.objects.bulk_create(events, batch_size=2_000)
+    for after, delivered in leaving:
+        with clock.set_to(delivered.at + after):
+            consent.commands.opt_out(
+                delivered.contact_id,
+                campaign.topic_id,
+                source=Source.ONE_CLICK,
+                by=PATIENT,
+                delivery_id=delivered.id,
+            )

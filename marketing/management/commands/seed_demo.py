@@ -1,0 +1,40 @@
+import time
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from accounts.models import User
+from core import clock
+from marketing import ways_out
+from marketing.demo import clinic, history
+from marketing.demo.people import COUNT, people
+
+
+class Command(BaseCommand):
+    help = "Fill an empty local run with a synthetic clinic: patients, consents, templates, segments, campaigns, staff."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.LOCAL_RUN:
+            raise CommandError("The demo clinic is for local runs only.")
+        if User.objects.exists():
+            raise CommandError("There is somebody here already; the demo clinic needs an empty database.")
+        began = time.monotonic()
+        self.stdout.write(f"Making the demo clinic: {COUNT:,} patients who do not exist …")
+        sender = ways_out.ensure()
+        with transaction.atomic():
+            made = self._clinic()
+        history.campaigns_of(made, history.templates(made), sender)
+        self.stdout.write(f"Made in {time.monotonic() - began:.0f} s.")
+
+    def _clinic(self) -> clinic.Clinic:
+        clinic.organization()
+        staff = clinic.staff()
+        marketer, officer = staff["marketer"], staff["compliance"]
+        clinic.attributes()
+        topics = clinic.topics(marketer)
+        patients = clinic.contacts(people(clock.now().date()), marketer)
+        clinic.consents(patients, topics, officer)
+        clinic.authorizations(patients, officer)
+        return clinic.Clinic(staff, topics, patients, clinic.segments_of(topics, marketer))
