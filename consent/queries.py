@@ -11,7 +11,8 @@ from django.db.models import Q, QuerySet
 
 from consent.errors import UnknownTopic
 from consent.models import Act, Authorization, LedgerEntry, Suppression, Topic
-from consent.state import NOTHING_SAID, AuthorizationFacts, ConsentFacts, Row, facts
+from consent.state import NOTHING_SAID, AuthorizationFacts, ConsentFacts, Row, facts, last_words
+from contacts.models import Contact
 from core import clock
 from core.purposes import Purpose
 
@@ -115,6 +116,8 @@ def receives(found: ConsentFacts, subject: Topic) -> bool:
 class TopicState:
     topic: Topic
     facts: ConsentFacts
+    #: When the word that decides was said; None: nothing was.
+    since: datetime | None
 
     @property
     def receives(self) -> bool:
@@ -122,8 +125,29 @@ class TopicState:
 
 
 def states_of(contact_id: UUID, at: datetime | None = None) -> list[TopicState]:
-    """One person's state in every live topic."""
-    return [TopicState(t, facts_for([contact_id], t.pk, at)[contact_id]) for t in topics()]
+    """One person's state in every live topic, from their whole ledger; the number of statements is fixed."""
+    rows = LedgerEntry.objects.filter(contact_id=contact_id)
+    if at is not None:
+        rows = rows.filter(at__lte=at)
+    own = Contact.objects.filter(pk=contact_id).values_list("email_index", flat=True).first()
+    said: list[Row] = []
+    moments: dict[UUID, datetime] = {}
+    for key, number, act, topic_id, double, index, moment in rows.values_list(
+        "id", "number", "act", "topic_id", "double", "address_index", "at"
+    ):
+        if index is None or (own is not None and bytes(index) == bytes(own)):
+            said.append(Row(key, number, act, topic_id, double))
+            moments[key] = moment
+    with connection.cursor() as cursor:
+        cursor.execute(AUTHORIZATIONS, {"contacts": [contact_id], "at": at})
+        signed = _best(cursor.fetchall(), at or clock.now()).get(contact_id)
+    states = []
+    for each in topics():
+        last = last_words(said, each.pk)
+        found = facts(last, signed)
+        decides = last.get("everything" if found.opted_out_all else "topic")
+        states.append(TopicState(each, found, moments[decides.id] if decides else None))
+    return states
 
 
 def history(contact_id: UUID) -> QuerySet[LedgerEntry]:
@@ -167,6 +191,20 @@ def authorizations_of(contact_id: UUID) -> list[Authorization]:
 def revoked_authorizations(contact_id: UUID) -> set[UUID]:
     rows = LedgerEntry.objects.filter(contact_id=contact_id, act=Act.AUTHORIZATION_REVOKED)
     return {i for i in rows.values_list("authorization_id", flat=True) if i is not None}
+
+
+def people_in(topic_ids: Iterable[UUID]) -> dict[UUID, tuple[int, int]]:
+    """How many are in and how many out of each topic by their last word on it, in one statement."""
+    sql = """
+    SELECT topic_id, count(*) FILTER (WHERE act = 'opt_in'), count(*) FILTER (WHERE act = 'opt_out') FROM (
+        SELECT DISTINCT ON (topic_id, contact_id) topic_id, contact_id, act FROM consent_ledgerentry
+        WHERE topic_id = ANY(%s) AND act IN ('opt_in', 'opt_in_voided', 'opt_out')
+        ORDER BY topic_id, contact_id, number DESC
+    ) last GROUP BY topic_id
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [list(topic_ids)])
+        return {row[0]: (row[1], row[2]) for row in cursor.fetchall()}
 
 
 def entry(ledger_id: UUID) -> LedgerEntry | None:
