@@ -33,6 +33,7 @@ class Command(BaseCommand):
             "CARILLON_PUBLIC_URL": f"http://localhost:{port}",
             "CARILLON_MAIL_PORT": str(mail_port),
             "PYTHONUNBUFFERED": "1",
+            "PYTHONWARNINGS": "ignore",  # hints for developers of the libraries, not for who starts a clinic
         }
         crew = Crew(env, self._say)
         for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -68,7 +69,7 @@ class Command(BaseCommand):
         alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         web = Child("web server", [
             "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--http", "1",
-            "--no-ws", "--blocking-threads", "8", "--respawn-failed-workers", "--workers-kill-timeout", "5",
+            "--no-ws", "--blocking-threads", "4", "--respawn-failed-workers", "--workers-kill-timeout", "5",
             "--log-level", "warning", "marketing.wsgi:application",
         ], orphan_signal=signal.SIGTERM)  # fmt: skip
         crew.start(web)
