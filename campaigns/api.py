@@ -138,7 +138,8 @@ class Cancel(_Verb):
 
 
 class Status(Endpoint):
-    scopes = {"GET": Action.CAMPAIGNS_VIEW}
+    #: Exact counts, however small.
+    scopes = {"GET": Action.SMALL_CELLS}
 
     @extend_schema(responses=ProgressOut)
     def get(self, request: ApiRequest, campaign_id: UUID) -> Response:

@@ -42,8 +42,8 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at
             "message_class": "Commercial mail needs an opt-in, a way out and your postal address.",
         }
         widgets = {
-            "html": forms.Textarea(attrs={"rows": 26, "spellcheck": "false", "class": "code"}),
-            "text": forms.Textarea(attrs={"rows": 10, "class": "code"}),
+            "html": forms.Textarea(attrs={"rows": 26, "spellcheck": "false", "class": "mono"}),
+            "text": forms.Textarea(attrs={"rows": 10, "class": "mono"}),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -18,7 +18,7 @@ class MessageClass(TextChoices):
 
     COMMERCIAL = "commercial", "Commercial"
     TRANSACTIONAL = "transactional", "Transactional or relationship"
-    OTHER = "other", "Other (neither sells nor follows a transaction)"
+    OTHER = "other", "Other"
 
 
 class Stream(TextChoices):
