@@ -55,7 +55,7 @@ RAIL: tuple[Place, ...] = (
             Place("Consents", "consent:ledger", "consent.view"),
             Place("Topics", "consent:topics", "topics.manage"),
             Place("Suppressed addresses", "consent:suppressions", "suppression.manage"),
-            Place("Trail", "audit:list", "audit.view"),
+            Place("Trail", "trail:list", "audit.view"),
             Place("Lost second factors", "accounts:resets", "staff.recover"),
         ),
     ),

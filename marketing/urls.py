@@ -16,7 +16,7 @@ urlpatterns = [
     path("campaigns/", include("campaigns.urls")),
     path("delivery/", include("delivery.urls")),
     path("compliance/consent/", include("consent.urls")),
-    path("compliance/trail/", include("audit.urls")),
+    path("compliance/trail/", include("trail.urls")),
     path("m/", include("consent.public_urls")),
     path("t/", include("tracking.urls")),
     path("api/v1/", include("marketing.api_urls")),
