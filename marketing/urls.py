@@ -7,6 +7,7 @@ from marketing import views
 
 urlpatterns = [
     path("", views.home, name="home"),
+    path("in-flight/", views.in_flight, name="in_flight"),
     path("settings/organization/", views.organization, name="organization"),
     path("healthz", views.health, name="health"),
     path("account/", include("accounts.urls")),

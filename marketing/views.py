@@ -11,12 +11,23 @@ from accounts.policy import Action
 from accounts.requests import StaffRequest, may, public, signed_in
 from core.models import Organization
 from marketing import commands
+from marketing import home as pages
 from marketing.forms import OrganizationForm
 
 
 @signed_in
 def home(request: HttpRequest) -> HttpResponse:
-    return render(request, "home.html")
+    user = cast(StaffRequest, request).user
+    shown: dict[str, object] = {"steps": pages.first_steps(user), "needs": pages.needs(user)}
+    if user.may(Action.CAMPAIGNS_VIEW):
+        shown |= {"flying": pages.flying(), "scheduled": pages.scheduled(), "finished": pages.finished()}
+    return render(request, "home.html", shown)
+
+
+@may(Action.CAMPAIGNS_VIEW)
+def in_flight(request: HttpRequest) -> HttpResponse:
+    """The part of Home that is alive: asked for every few seconds while something is being sent."""
+    return render(request, "marketing/_in_flight.html", {"flying": pages.flying(), "scheduled": pages.scheduled()})
 
 
 @may(Action.SETTINGS_MANAGE)

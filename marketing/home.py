@@ -1,0 +1,206 @@
+"""What Home shows: what needs this person, what is on its way, what just ended, and the first steps."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.urls import NoReverseMatch, reverse
+
+from accounts.models import User
+from accounts.policy import Action
+from campaigns import queries as campaigns
+from campaigns.models import Campaign, ReviewNote
+from contacts.models import Contact, Import
+from content.models import Template
+from core import clock
+from core.models import Organization
+from delivery import queries as delivery
+from delivery.models import Relay, Sender
+from delivery.queries import Progress
+from segments.models import Segment
+from tracking import queries as tracking
+from tracking.queries import Returned
+
+#: An agreement that ends within this is shown to whoever can renew it.
+AGREEMENT_NOTICE = timedelta(days=60)
+State = Campaign.State
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Something that waits for this person, and the one thing to do about it."""
+
+    icon: str
+    text: str
+    detail: str
+    act: str
+    url: str
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Flying:
+    campaign: Campaign
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    campaign: Campaign
+    progress: Progress
+    back: Returned
+    curve: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    text: str
+    detail: str
+    url: str
+    done: bool
+
+
+def needs(user: User) -> list[Need]:
+    return [*_reviews(user), *_returned(user), *_approved(user), *_imports(user), *_agreements(user)]
+
+
+def _page(name: str, *args: object) -> str:
+    return reverse(name, args=args)
+
+
+def _reviews(user: User) -> Iterator[Need]:
+    if not user.may(Action.CAMPAIGNS_APPROVE):
+        return
+    for one in campaigns.awaiting_approval():
+        if user.pk not in (one.created_by, one.submitted_by):
+            detail = "Waits for your approval"
+            yield Need("review", one.name, detail, "Review", _page("campaigns:review", one.pk))
+
+
+def _returned(user: User) -> Iterator[Need]:
+    if not user.may(Action.CAMPAIGNS_EDIT):
+        return
+    drafts = campaigns.campaigns().filter(state=State.DRAFT, created_by=user.pk)
+    notes = ReviewNote.objects.filter(campaign__in=drafts).order_by("campaign", "-at").distinct("campaign")
+    returned = {note.campaign_id for note in notes if note.verdict == "returned"}
+    for one in drafts.filter(pk__in=returned):
+        yield Need(
+            "undo", one.name, "Was sent back to you with a note", "Open", _page("campaigns:detail", one.pk), "warn"
+        )
+
+
+def _approved(user: User) -> Iterator[Need]:
+    if not user.may(Action.CAMPAIGNS_SEND):
+        return
+    for one in campaigns.campaigns().filter(state=State.APPROVED):
+        yield Need("check", one.name, "Is approved and not scheduled", "Open", _page("campaigns:detail", one.pk))
+
+
+def _imports(user: User) -> Iterator[Need]:
+    if not user.may(Action.CONTACTS_IMPORT):
+        return
+    said = {
+        Import.State.FAILED: ("An import failed", "Nothing of it was lost", "warn"),
+        Import.State.STOPPED: ("An import stopped for your decision", "Many addresses would change", "warn"),
+        Import.State.CHECKED: ("A file is ready to be imported", "Its dry run is done", ""),
+    }
+    recent = clock.now() - timedelta(days=14)
+    for one in Import.objects.filter(state__in=said, created_at__gte=recent).order_by("-created_at")[:5]:
+        text, detail, tone = said[Import.State(one.state)]
+        yield Need("upload", text, detail, "Open", _page("contacts:import", one.pk), tone)
+
+
+def _agreements(user: User) -> Iterator[Need]:
+    if not user.may(Action.DELIVERY_VIEW):
+        return
+    today = clock.now().date()
+    ending = Relay.objects.filter(removed_at=None, baa_expires_on__lte=today + AGREEMENT_NOTICE)
+    for relay in ending.order_by("baa_expires_on"):
+        assert relay.baa_expires_on is not None
+        over = relay.baa_expires_on < today
+        text = f"The agreement with {relay.baa_party or relay.name} {'has ended' if over else 'is ending'}"
+        day = f"{relay.baa_expires_on.day} {relay.baa_expires_on:%b %Y}"
+        detail = f"On {day}; without it nothing about patients leaves through {relay.name}"
+        yield Need("compliance", text, detail, "Open", _page("delivery:overview"), "danger" if over else "warn")
+
+
+def flying() -> list[Flying]:
+    return [Flying(one, delivery.progress(one.pk)) for one in campaigns.in_flight()[:10]]
+
+
+def scheduled() -> list[Campaign]:
+    return list(campaigns.campaigns().filter(state=State.SCHEDULED).order_by("send_at")[:5])
+
+
+def finished(limit: int = 3) -> list[Finished]:
+    ended = list(campaigns.recently_finished(limit))
+    back = tracking.people_by_origin([one.pk for one in ended])
+    return [
+        Finished(
+            one,
+            delivery.progress(one.pk),
+            back[one.pk],
+            [bucket.opens + bucket.clicks for bucket in tracking.over_time(one.pk)[:72]],
+        )
+        for one in ended
+    ]
+
+
+def first_steps(user: User) -> list[Step]:
+    """What a new installation still needs, in order; empty once the first campaign has ended."""
+    if Campaign.objects.filter(state=State.FINISHED).exists():
+        return []
+    steps = [
+        (
+            Action.SETTINGS_MANAGE,
+            "Say who writes",
+            "Name, postal address, time zone",
+            "organization",
+            bool(Organization.current().postal_address.strip()),
+        ),
+        (
+            Action.DELIVERY_MANAGE,
+            "Connect a relay and verify a domain",
+            "So that mail leaves, encrypted and signed",
+            "delivery:overview",
+            Relay.objects.filter(removed_at=None).exists() and Sender.objects.filter(removed_at=None).exists(),
+        ),
+        (
+            Action.CONTACTS_IMPORT,
+            "Bring your people in",
+            "A CSV file; you see what would change first",
+            "contacts:import_new",
+            Contact.objects.exists(),
+        ),
+        (
+            Action.SEGMENTS_EDIT,
+            "Say who should get it",
+            "A rule over what you know, health included",
+            "segments:new",
+            Segment.objects.filter(archived_at=None).exists(),
+        ),
+        (
+            Action.TEMPLATES_EDIT,
+            "Write the mail",
+            "Six starters, or a blank page",
+            "content:new",
+            Template.objects.filter(archived_at=None).exists(),
+        ),
+        (
+            Action.CAMPAIGNS_EDIT,
+            "Put both together",
+            "A second person approves it before anything leaves",
+            "campaigns:new",
+            Campaign.objects.exists(),
+        ),
+    ]
+    return [
+        Step(text, detail, _link(name) if user.may(action) else "", done) for action, text, detail, name, done in steps
+    ]
+
+
+def _link(name: str) -> str:
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""
