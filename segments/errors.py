@@ -31,6 +31,11 @@ class RuleError(DomainError):
         rest = "" if not more else f" And {more} more such clause{'s' if more > 1 else ''}."
         super().__init__(self.message + rest)
 
+    @property
+    def fields(self) -> dict[str, list[dict[str, str]]]:
+        """What the API says of each clause."""
+        return {"rule": [{"path": p.path, "message": str(p)} for p in self.problems[:100]]}
+
 
 class NameMissing(DomainError):
     status = 400

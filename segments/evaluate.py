@@ -224,7 +224,10 @@ def _at_that_time(entry: pl.Expr, node: HasCode, context: Context) -> list[pl.Ex
     today, start, stop = context.today, entry.struct.field("start"), entry.struct.field("stop")
 
     def overlaps(first: date, last: date) -> list[pl.Expr]:
-        return [(start <= last).fill_null(value=True), (stop >= first).fill_null(value=True)]
+        if first > last:
+            return [pl.lit(value=False)]
+        in_order = (start <= stop).fill_null(value=True)
+        return [in_order, (start <= last).fill_null(value=True), (stop >= first).fill_null(value=True)]
 
     match node.when:
         case "ever":

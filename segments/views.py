@@ -33,7 +33,7 @@ def segment_list(request: StaffRequest) -> HttpResponse:
     chosen = queries.archived() if archived else queries.segments()
     rows = [(segment, _sentence_of(segment, catalog)) for segment in chosen]
     rows.sort(key=lambda row: str(row[0].name).casefold())
-    return render(request, "segments/list.html", {"rows": rows, "archived": archived})
+    return render(request, "segments/list.html", {"rows": rows, "archived": archived, "live": _live(request)})
 
 
 def _sentence_of(segment: Segment, catalog: Catalog) -> str:
@@ -57,7 +57,8 @@ def _page(
 
 
 def _live(request: StaffRequest) -> bool:
-    """Whether counts follow every keystroke: not where questions are counted."""
+    """Whether counts follow every keystroke and last counts are shown: not where counts could be played against
+    each other (segments.asking)."""
     return request.user.may(Action.SMALL_CELLS)
 
 
