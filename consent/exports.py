@@ -86,22 +86,22 @@ def _chunk(ids: list[UUID], as_of: datetime, topics: dict[UUID, Topic]) -> Itera
     ):
         said.setdefault(contact_id, []).append(Row(key, number, act, topic_id, double))
         moments[key] = at
-    words = {
-        (contact_id, topic_id): last_words(mine, topic_id)
-        for contact_id, mine in said.items()
-        for topic_id in (sorted({row.topic_id for row in mine if row.topic_id}, key=str) or [None])
-    }
+    words: dict[tuple[UUID, UUID | None], dict[str, Row]] = {}
+    for contact_id, mine in said.items():
+        about: list[UUID | None] = [*sorted({row.topic_id for row in mine if row.topic_id}, key=str)]
+        for each in about or [None]:
+            words[contact_id, each] = last_words(mine, each)
     deciding = {pair: _deciding(last) for pair, last in words.items()}
     entries = LedgerEntry.objects.in_bulk([row.id for row in deciding.values() if row])
     opened = contacts.queries.open_many(ids)
     hashes = {i: hash_of(record.email) for i, record in opened.items() if record.email}
     held = queries.suppressed(set(hashes.values()))
     signed = queries.facts_for(ids, None, as_of)
-    for (contact_id, topic_id), last in words.items():
-        row, record = deciding[contact_id, topic_id], opened.get(contact_id)
+    for (contact_id, about_id), last in words.items():
+        row, record = deciding[contact_id, about_id], opened.get(contact_id)
         found = facts(last, signed[contact_id].authorization)
         entry = entries[row.id] if row else None
-        topic = topics[topic_id] if topic_id else None
+        topic = topics[about_id] if about_id else None
         authorization = found.authorization
         yield {
             "contact_id": str(contact_id),

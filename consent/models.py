@@ -1,5 +1,7 @@
 """May we write. An append-only ledger; the current state is what its last rows say."""
 
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Func, TextChoices, Value
@@ -18,8 +20,8 @@ class Topic(models.Model):
     #: Small stable number, carried inside message tokens.
     number = models.PositiveIntegerField(unique=True)
     #: For staff; may name a condition, so it is encrypted and never shown to the public without sign-in.
-    name = EncryptedTextField()
-    description = EncryptedTextField(default="", blank=True)
+    name: Any = EncryptedTextField()
+    description: Any = EncryptedTextField(default="", blank=True)
     #: What the preference page calls it: neutral, says nothing of health (CAN-17).
     public_name = models.CharField(max_length=80)
     #: Commercial mail on this topic needs an opt-in; without, an opt-out is enough (operations, treatment).
@@ -75,7 +77,7 @@ class LedgerEntry(models.Model):
     at = models.DateTimeField()
     source = models.CharField(max_length=16, choices=Source.choices)
     #: {"text", "text_version", "address" (network address), "agent", "given_on", "import_id", "double": bool …}
-    evidence = EncryptedJSONField(default=dict)
+    evidence: Any = EncryptedJSONField(default=dict)
     recorded_by_kind = models.CharField(max_length=16)
     recorded_by = models.CharField(max_length=64, blank=True)
     #: For acts about an authorization.
@@ -105,7 +107,7 @@ class Authorization(models.Model):
     id = uuid_pk()
     contact_id = models.UUIDField(db_index=True)
     #: Core elements and statements of 164.508(c)(1)-(2), each a non-empty text; see consent.authorizations.
-    document = EncryptedJSONField()
+    document: Any = EncryptedJSONField()
     states_remuneration = models.BooleanField(default=False)
     purposes = ArrayField(models.CharField(max_length=20), default=list)
     signed_at = models.DateTimeField()
@@ -133,10 +135,10 @@ class Suppression(models.Model):
     #: Null: everything. Else only what an import may not overrule for this address; the ledger says it for the contact.
     topic = models.ForeignKey(Topic, null=True, on_delete=models.PROTECT, related_name="+")
     reason = models.CharField(max_length=16, choices=Reason.choices)
-    note = EncryptedTextField(default="", blank=True)
+    note: Any = EncryptedTextField(default="", blank=True)
     at = models.DateTimeField()
     released_at = models.DateTimeField(null=True)
-    release_note = EncryptedTextField(default="", blank=True)
+    release_note: Any = EncryptedTextField(default="", blank=True)
 
     class Meta:
         constraints = [

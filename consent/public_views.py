@@ -49,7 +49,8 @@ def patient_page(view: View) -> View:
             try:
                 response = view(request, token)
             except BadToken:
-                response = page(request, "unknown", status=404)
+                response = page(request, "unknown")
+                response.status_code = 404
         response["Cache-Control"] = "no-store"
         response["X-Robots-Tag"] = "noindex, nofollow"
         response["Referrer-Policy"] = "no-referrer"
@@ -58,8 +59,8 @@ def patient_page(view: View) -> View:
     return public(csrf_exempt(require_http_methods(["GET", "HEAD", "POST", "OPTIONS"])(guarded)))
 
 
-def page(request: HttpRequest, name: str, status: int = 200, **context: Any) -> HttpResponse:
-    return render(request, f"consent/public/{name}.html", {"clinic": Organization.current(), **context}, status=status)
+def page(request: HttpRequest, name: str, **context: Any) -> HttpResponse:
+    return render(request, f"consent/public/{name}.html", {"clinic": Organization.current(), **context})
 
 
 def sent(request: HttpRequest) -> QueryDict:

@@ -20,7 +20,8 @@ SELECT id, delivery_id, origin_id, contact_id, kind, link, at, client,
 FROM tracking_event
 WHERE {where}
 WINDOW near AS (PARTITION BY delivery_id, kind ORDER BY at
-                RANGE BETWEEN %(burst)s::interval PRECEDING AND %(burst)s::interval FOLLOWING)
+                RANGE BETWEEN make_interval(secs => %(burst)s) PRECEDING
+                AND make_interval(secs => %(burst)s) FOLLOWING)
 """
 
 
@@ -56,7 +57,7 @@ class Counts:
 def counts_for(origin_id: UUID) -> Counts:
     """Opens, clicks and unsubscribes of one campaign (or other origin), people and machines apart. Two statements."""
     judged = JUDGED.format(where="origin_id = %(origin)s")
-    params = {"origin": origin_id, "burst": BURST}
+    params: dict[str, Any] = {"origin": origin_id, "burst": BURST.total_seconds()}
     # A person counts once, as human if any of their events is (ranked by 'human' < 'unknown' after relabelling).
     best = "min(CASE verdict WHEN 'human' THEN 1 WHEN 'unknown' THEN 2 ELSE 3 END)"
     sql = f"""
@@ -108,7 +109,7 @@ def people_by_origin(origin_ids: Sequence[UUID]) -> dict[UUID, Returned]:
     FROM ({judged}) j GROUP BY origin_id
     """  # noqa: S608 -- a constant of this module
     with connection.cursor() as cursor:
-        cursor.execute(sql, {"origins": list(origin_ids), "burst": BURST})
+        cursor.execute(sql, {"origins": list(origin_ids), "burst": BURST.total_seconds()})
         found.update((row[0], Returned(*row[1:])) for row in cursor.fetchall())
     return found
 
@@ -136,7 +137,7 @@ def over_time(origin_id: UUID, *, step: str = "hour") -> list[Bucket]:
     FROM firsts GROUP BY bucket ORDER BY bucket
     """  # noqa: S608 -- a constant of this module
     with connection.cursor() as cursor:
-        cursor.execute(sql, {"origin": origin_id, "burst": BURST, "step": step})
+        cursor.execute(sql, {"origin": origin_id, "burst": BURST.total_seconds(), "step": step})
         return [Bucket(*row) for row in cursor.fetchall()]
 
 
@@ -160,7 +161,7 @@ def events_for_contact(contact_id: UUID, *, limit: int = 200) -> list[Happened]:
     sql = f"""SELECT id, delivery_id, origin_id, kind, link, at, verdict, client FROM ({judged}) j
               ORDER BY at DESC, id DESC LIMIT %(limit)s"""  # noqa: S608 -- a constant of this module
     with connection.cursor() as cursor:
-        cursor.execute(sql, {"contact": contact_id, "burst": BURST, "limit": limit})
+        cursor.execute(sql, {"contact": contact_id, "burst": BURST.total_seconds(), "limit": limit})
         return [Happened(*row) for row in cursor.fetchall()]
 
 
@@ -178,7 +179,7 @@ def engaged(
         "since": since - BURST if since else datetime.min.replace(tzinfo=_now().tzinfo),
         "now": _now(),
         "from": since,
-        "burst": BURST,
+        "burst": BURST.total_seconds(),
     }
     if origin_ids is not None:
         conditions.append("origin_id = ANY(%(origins)s)")

@@ -103,7 +103,7 @@ def _standing_no(contact_id: UUID, topic_id: UUID | None) -> LedgerEntry | None:
         last = rows.filter(act__in=[Act.OPT_IN, Act.OPT_OUT_ALL]).order_by("-number").first()
         return last if last and last.act == Act.OPT_OUT_ALL else None
     acts = [Act.OPT_IN, Act.OPT_IN_VOIDED, Act.OPT_OUT]
-    last = rows.filter(topic_id=topic_id, act__in=acts).order_by("-number").first()
+    last = rows.filter(topic=topic_id, act__in=acts).order_by("-number").first()
     return last if last and last.act == Act.OPT_OUT else None
 
 
@@ -178,7 +178,7 @@ def confirm_opt_in(request_id: UUID, *, evidence: Evidence, by: By) -> LedgerEnt
 def _answered(request: LedgerEntry) -> LedgerEntry:
     """The yes that already followed this request or a later one, if it still stands."""
     later = LedgerEntry.objects.filter(contact_id=request.contact_id, number__gt=request.number)
-    last = later.filter(topic_id=request.topic_id).order_by("-number").first()
+    last = later.filter(topic=request.topic).order_by("-number").first()
     out = later.filter(act=Act.OPT_OUT_ALL).exists()
     if last is not None and last.act == Act.OPT_IN and last.double and not out:
         return last

@@ -86,7 +86,7 @@ def record_import(
                 i, Act.ADDRESS_CONFIRMED, Source.IMPORT, None, evidence, address_index=bytes(index), import_id=import_id
             )
             for i, index in indexes
-            if not facts[i].address_confirmed
+            if index and not facts[i].address_confirmed
         ]
     if acts:
         append_many(acts, by=by)

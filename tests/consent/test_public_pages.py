@@ -28,7 +28,9 @@ def topic():
 
 @pytest.fixture
 def person(topic):
-    found = contact("sam.canary@example.com", first_name="Canaryfirst", last_name="Canarylast")
+    found = contact(
+        "sam.canary@example.com", external_id="EXT-CANARY-77", first_name="Canaryfirst", last_name="Canarylast"
+    )
     opted_in(topic, contact_id=found.pk)
     return found
 
@@ -52,7 +54,7 @@ def strict() -> Client:
 def test_one_click_works_from_every_client(encoding, cookies, person, topic, token):
     client = strict()
     if cookies:
-        client.cookies["csrftoken"] = "stale"
+        client.cookies["csrftoken"] = "a" * 32
         client.cookies["carillon"] = "somebody-elses-session"
     if encoding == "multipart/form-data":
         response = client.post(f"/m/u/{token}", ONE_CLICK)
@@ -224,14 +226,14 @@ def test_a_stranger_with_the_link_learns_nothing(method, path, data, person, top
     response = getattr(strict(), method)(f"/m/{path}/{token}", data)
     body = response.content.decode()
     assert "s•••@example.com" in body
-    for secret in ("sam.canary", "Canary", "Zyprexadone", "oncology", str(person.pk), str(topic.pk), "c-"):
+    for secret in ("sam.canary", "Canary", "Zyprexadone", "oncology", str(person.pk), str(topic.pk), "EXT-"):
         assert secret not in body
     assert not re.search(r"(?:src|href|action)=\"?(?:https?:)?//", body)
     assert not re.search(r"<script|<style| style=| on\w+=", body)
     assert response["Cache-Control"] == "no-store"
     assert "noindex" in response["X-Robots-Tag"]
     assert response["Referrer-Policy"] == "no-referrer"
-    assert not response.cookies
+    assert not any(cookie.value for cookie in response.cookies.values())
 
 
 def test_evidence_of_the_click_is_kept(person, topic, token):
