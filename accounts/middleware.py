@@ -26,4 +26,7 @@ class SessionLimits:
             else:
                 request.staff_session = row  # type: ignore[attr-defined]
                 request.user.request_source = source_of(request)  # type: ignore[union-attr]
-        return self.get_response(request)
+        response = self.get_response(request)
+        # What no view said otherwise about stays out of every cache.
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from django.conf import settings
-from django.contrib.auth import SESSION_KEY, logout
+from django.contrib.auth import SESSION_KEY, login, logout
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
@@ -16,6 +16,7 @@ from accounts.models import StaffSession, User
 from accounts.network import browser_of, source_of
 from core import clock
 
+MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 #: `seen_at` is written at most this often, so idle time is exact to that.
 SEEN_STEP = timedelta(seconds=15)
 #: How long a passed factor counts for acts that ask for it again.
@@ -72,9 +73,19 @@ def end_request(request: HttpRequest) -> None:
     request.timed_out = True  # type: ignore[attr-defined]
 
 
+def enter(request: HttpRequest, user: User) -> None:
+    """Begin a session after the password or a link; whoever was signed in here before is signed out."""
+    if SESSION_KEY in request.session:
+        StaffSession.objects.filter(session_key=request.session.session_key).delete()
+        request.session.flush()
+    login(request, user, backend=MODEL_BACKEND)
+
+
 def _begin(sender: object, request: HttpRequest | None, user: User, **kwargs: object) -> None:
     if request is None or not isinstance(user, User):
         return
+    if request.session.session_key is None:  # another person was signed in here; their session was flushed
+        request.session.save()
     StaffSession.objects.update_or_create(
         session_key=request.session.session_key,
         defaults={

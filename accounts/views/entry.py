@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import login, logout
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -21,8 +21,6 @@ from accounts.qr import qr_path
 from accounts.requests import half_signed_in, has_needed_factor, public
 from accounts.throttling import failures_of
 from core.errors import DomainError
-
-MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 def next_page(request: HttpRequest) -> str:
@@ -49,7 +47,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         if form.tried:
             commands.note_refused_sign_in(form.tried, source=source_of(request), spray=form.spray)
         return render(request, "accounts/sign_in.html", {"form": form, "next": next_page(request)})
-    login(request, form.user)
+    sessions.enter(request, form.user)
     if failures:
         plural = "s" if failures > 1 else ""
         messages.warning(
@@ -154,7 +152,7 @@ def join(request: HttpRequest, secret: str) -> HttpResponse:
             user = commands.follow_link(secret, password=form.cleaned_data["password"])
         except LinkNotValid as refusal:
             return render(request, "accounts/link_not_valid.html", {"refusal": refusal}, status=404)
-        login(request, user, backend=MODEL_BACKEND)
+        sessions.enter(request, user)
         return redirect("accounts:second_factor")
     return render(request, "accounts/join.html", {"form": form, "link": link})
 
@@ -171,7 +169,7 @@ def local(request: HttpRequest, secret: str) -> HttpResponse:
         return render(request, "accounts/link_not_valid.html", {"refusal": refusal}, status=404)
     if request.method != "POST":
         return render(request, "accounts/local.html", {"person": device.user})
-    login(request, device.user, backend=MODEL_BACKEND)
+    sessions.enter(request, device.user)
     sessions.pass_factor(request, device)
     return redirect("home")
 
