@@ -19,8 +19,7 @@ MAX_LINE = 16_000_000
 MAX_CELL = 131_072
 HEAD = 256 * 1024
 
-_UNQUOTED_DELIMITER = re.compile(r'"(?:[^"]|"")*"?|(.)', re.DOTALL)
-_LOOKS_LIKE_VALUE = re.compile(r"@|^[\d\s./:-]+$")
+_LOOKS_LIKE_VALUE = re.compile(r"^\S+@\S+\.\S+$|^[\d\s./:-]+$")
 
 
 @dataclass(frozen=True, slots=True)

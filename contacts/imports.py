@@ -160,7 +160,9 @@ def start(owner: Import, *, by: By) -> Import:
         raise WrongState("Only a file whose dry run is complete can be imported. Start the dry run first.")
     _none_running(locked)
     ImportChunk.objects.filter(kind=chunks.UNDO).exclude(owner=locked).delete()
-    seen: dict[str, Any] = {key: locked.problems[key] for key in ("known", "shared_addresses") if key in locked.problems}
+    seen: dict[str, Any] = {
+        key: locked.problems[key] for key in ("known", "shared_addresses") if key in locked.problems
+    }
     _rewind(locked)
     locked.problems = seen
     locked.state, locked.started_at, locked.leased_until = State.RUNNING, clock.now(), None

@@ -1,12 +1,16 @@
 """Reads of this room. Whoever opens many people reads them in one query."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
-from contacts.models import Attribute, Contact
+from accounts.models import User
+from audit.models import Entry
+from contacts.models import Attribute, Contact, Import, ImportTouch
 from contacts.records import Record
 from contacts.seal import SealedRow, open_record
 from phi import blind
@@ -54,3 +58,81 @@ def by_email(address: str) -> list[UUID]:
 def by_external_id(external_id: str) -> UUID | None:
     found = Contact.objects.filter(external_index=blind.index("external_id", external_id))
     return found.values_list("id", flat=True).first()
+
+
+def open_one(contact: Contact) -> Record:
+    return open_record(SealedRow(contact.pk, contact.kek_id, bytes(contact.data_key), bytes(contact.sealed)))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of contacts, newest first; the cursors are ids of people, which say nothing."""
+
+    contacts: list[Contact]
+    after: UUID | None
+    #: None on the first page.
+    before: UUID | None
+
+
+def page(*, after: UUID | None = None, before: UUID | None = None, size: int = 50) -> Page:
+    """A page of people by cursor: page 10,000 costs what page one costs."""
+    rows = Contact.objects.all()
+    if before is not None:
+        found = list(rows.filter(pk__gt=before).order_by("pk")[: size + 1])
+        more, contacts = len(found) > size, list(reversed(found[:size]))
+        return Page(contacts, contacts[-1].pk if contacts else None, contacts[0].pk if more else None)
+    if after is not None:
+        rows = rows.filter(pk__lt=after)
+    found = list(rows.order_by("-pk")[: size + 1])
+    contacts = found[:size]
+    return Page(
+        contacts, contacts[-1].pk if len(found) > size else None, contacts[0].pk if after and contacts else None
+    )
+
+
+def find(text: str) -> list[UUID]:
+    """Everybody whose email or external id is exactly this."""
+    text = text.strip()
+    if not text:
+        return []
+    found = by_email(text) if "@" in text else []
+    external = by_external_id(text)
+    return found + ([external] if external and external not in found else [])
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One line of a person's history."""
+
+    at: datetime
+    icon: str
+    text: str
+    by: str = ""
+    import_id: UUID | None = None
+
+
+_HAPPENINGS = {
+    "contact.created": ("plus", "Added"),
+    "contact.changed": ("draft", "Changed"),
+    "contact.revealed": ("open", "Values revealed"),
+}
+
+
+def history(contact: Contact, *, limit: int = 100) -> list[Happening]:
+    """What happened to this record here: edits, reveals and imports, newest first. Four queries."""
+    entries = list(Entry.objects.filter(subject_id=contact.pk, action__in=_HAPPENINGS).order_by("-at")[:limit])
+    staff = {entry.actor_id for entry in entries if entry.actor_kind == "staff" and entry.actor_id}
+    names = {str(pk): name for pk, name in User.objects.filter(pk__in=staff).values_list("pk", "name")}
+    happenings = [
+        Happening(entry.at, *_HAPPENINGS[entry.action], by=names.get(entry.actor_id, _ACTORS.get(entry.actor_kind, "")))
+        for entry in entries
+    ]
+    touches = ImportTouch.objects.filter(contact_id=contact.pk).select_related("owner").order_by("-at")[:limit]
+    for touch in touches:
+        what = "Added" if touch.created else "Changed"
+        undone = ", since undone" if touch.owner.state == Import.State.UNDONE else ""
+        happenings.append(Happening(touch.at, "upload", f"{what} by an import{undone}", import_id=touch.owner_id))
+    return sorted(happenings, key=lambda item: item.at, reverse=True)[:limit]
+
+
+_ACTORS = {"system": "Carillon", "token": "API", "patient": "the person"}

@@ -11,7 +11,7 @@ from contacts.importing import lease
 from contacts.models import Import
 
 #: A chunk is one transaction of the import: at most so many rows and characters.
-CHUNK_ROWS = 2_000
+CHUNK_ROWS = 1_000
 CHUNK_CHARACTERS = 4_000_000
 
 

@@ -137,7 +137,8 @@ def test_without_external_ids_two_rows_with_one_address_are_told_apart_by_refusi
 
 
 def test_a_family_may_share_an_address_and_the_page_says_so() -> None:
-    data = "id,email\nP1,family@example.com\nP2,family@example.com\nP3,a@example.com\nP4,b@example.com\nP5,FAMILY@example.com\n"
+    addresses = ("family@example.com", "family@example.com", "a@example.com", "b@example.com", "FAMILY@example.com")
+    data = table([("id", "email"), *[(f"P{i}", address) for i, address in enumerate(addresses)]])
     owner = run_import(make_import(data))
     assert counts(owner) == (5, 0, 0, 0)
     assert owner.problems["shared_addresses"] == 2
@@ -471,7 +472,8 @@ def test_consent_is_told_of_exactly_those_taken_and_only_if_stated(heard: list[d
         "address_confirmed": False,
     }
     imports.set_consent(owner, consent=stated, by=by)
-    run_import(owner, by=by)
+    owner = run_import(owner, by=by)
+    assert owner.state == State.FINISHED, owner.problems
     told: set[UUID] = {i for said in heard for i in [*said["created_ids"], *said["matched_ids"]]}
     assert told == set(Contact.objects.values_list("id", flat=True))
     assert len(told) == 2
@@ -490,7 +492,8 @@ def test_nothing_of_the_file_is_readable_in_the_database() -> None:
 
 
 @pytest.mark.skipif(not (SHARED / "synthea/csv").exists(), reason="the shared patients are not here")
-def test_synthea_patients_and_their_conditions_come_in() -> None:
+def test_synthea_patients_and_their_conditions_come_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("contacts.importing.parse.CHUNK_ROWS", 500)
     by = make_staff()
     folder = SHARED / "synthea/csv"
     patients = list(csv.reader(io.StringIO((folder / "patients.csv").read_text(encoding="utf-8"))))
