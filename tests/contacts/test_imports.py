@@ -465,7 +465,7 @@ def test_consent_is_told_of_exactly_those_taken_and_only_if_stated(heard: list[d
     assert heard == []
     owner = make_import(FILE.replace("alan@", "alan"))
     stated = {
-        "topics": ["t"],
+        "topics": [],
         "source": "paper form",
         "given_on": "2026-01-01",
         "text": "Yes",

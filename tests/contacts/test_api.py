@@ -1,0 +1,151 @@
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from audit.models import Entry
+from contacts import queries
+from contacts.models import Contact
+from contacts.records import Coded
+from tests.accounts.factories import api_token
+from tests.contacts.factories import make_people, make_person
+
+pytestmark = pytest.mark.django_db
+
+BASE = "/api/v1/"
+
+
+class Api:
+    """A machine with these scopes."""
+
+    def __init__(self, *scopes: str) -> None:
+        self.token, self.headers = api_token(scopes)
+
+    def __call__(self, verb: str, path: str, body: Any = None) -> Any:
+        send = getattr(Client(), verb)
+        kwargs = {} if body is None else {"data": body, "content_type": "application/json"}
+        return send(BASE + path, headers=self.headers, **kwargs)
+
+
+def test_a_person_is_put_by_external_id_and_put_again_changes_nothing() -> None:
+    api = Api("contacts.edit")
+    body = {
+        "values": {"email": "ada@example.com", "birth_date": "1961-04-30"},
+        "coded": {"conditions": [{"code": "44054006", "display": "Diabetes", "start": "2019-01-01"}]},
+    }
+    first = api("put", "contacts/by-external-id/MRN-1", body)
+    assert (first.status_code, first.json()["result"]) == (201, "created")
+    again = api("put", "contacts/by-external-id/MRN-1", body)
+    assert (again.status_code, again.json()) == (200, {"id": first.json()["id"], "result": "unchanged"})
+    changed = api("put", "contacts/by-external-id/MRN-1", {"values": {"city": "Visalia", "birth_date": None}})
+    assert changed.json()["result"] == "changed"
+    record = queries.open_one(Contact.objects.get())
+    assert record.values == {"email": "ada@example.com", "external_id": "MRN-1", "city": "Visalia"}
+    assert record.coded == {"conditions": [Coded("44054006", "Diabetes", "2019-01-01")]}
+    assert Entry.objects.filter(action="contacts.upserted", actor_kind="token").count() == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        ({"values": {"email": "nonsense"}}, 400, "form name@domain"),
+        ({"values": {"shoe": 1}}, 400, "no attribute"),
+        ({"values": {"external_id": "OTHER"}}, 400, "differs from the one in the address"),
+        ({"values": "x"}, 400, "dictionary"),
+        ({"coded": {"conditions": [{"display": "no code"}]}}, 400, "required"),
+        ({"coded": {"email": [{"code": "1"}]}}, 400, "no coded list"),
+        ({"coded": {"conditions": [{"code": "1", "start": "2020-01-01", "stop": "2019-01-01"}]}}, 400, "stops before"),
+        ([], 400, "nvalid"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_in_the_one_shape(body: Any, status: int, says: str) -> None:
+    response = Api("contacts.edit")("put", "contacts/by-external-id/MRN-1", body)
+    assert response.status_code == status
+    assert says in str(response.json()["error"])
+    assert not Contact.objects.exists()
+
+
+def test_bulk_takes_whom_it_can_and_says_why_not_of_the_others() -> None:
+    make_person(external_id="K1", email="k1@example.com")
+    body = {
+        "people": [
+            {"values": {"external_id": "K1", "email": "k1@example.com", "city": "Tulare"}},
+            {"values": {"external_id": "K2", "email": "k2@example.com"}},
+            {"values": {"external_id": "K3", "email": "k3@example.com\r\nBcc: x@example.com"}},
+            {"coded": {"conditions": [{"code": ""}]}},
+            "nobody",
+            {"values": {"external_id": "K2"}},
+        ]
+    }
+    answer = Api("contacts.edit")("post", "contacts/bulk", body).json()
+    assert (answer["created"], answer["changed"], answer["unchanged"]) == (1, 1, 0)
+    assert [item["position"] for item in answer["refused"]] == [2, 3, 4, 5]
+    assert "line break" in answer["refused"][0]["message"]
+    assert answer["ids"][0] == str(queries.by_external_id("K1"))
+    assert answer["ids"][2] is None
+
+
+def test_bulk_refuses_more_than_ten_thousand_people() -> None:
+    response = Api("contacts.edit")("post", "contacts/bulk", {"people": [{}] * 10_001})
+    assert response.status_code == 400
+    assert "10000" in str(response.json())
+
+
+def test_lists_are_masked_and_cost_the_same_for_one_and_three() -> None:
+    api = Api("contacts.view")
+    make_people(1, email="ada.lovelace@example.com")
+
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as seen:
+            assert api("get", "contacts").status_code == 200
+        return len(seen)
+
+    cost()
+    one = cost()
+    make_people(2)
+    assert cost() == one
+    assert "lovelace" not in api("get", "contacts").content.decode()
+
+
+def test_values_in_the_clear_need_the_scope_and_a_reason_and_are_recorded() -> None:
+    contact = make_person(city="Visalia")
+    assert Api("contacts.view")("post", f"contacts/{contact.pk}/reveal", {"reason": "because"}).status_code == 403
+    api = Api("contacts.view", "contacts.reveal")
+    assert "Visalia" not in api("get", f"contacts/{contact.pk}").content.decode()
+    assert api("post", f"contacts/{contact.pk}/reveal", {}).status_code == 400
+    answer = api("post", f"contacts/{contact.pk}/reveal", {"reason": "Sync with the record system"}).json()
+    assert answer["values"]["city"] == "Visalia"
+    assert Entry.objects.get(action="contact.revealed").actor_kind == "token"
+
+
+def test_finding_is_exact_and_by_post() -> None:
+    contact = make_person(email="ada@example.com", external_id="MRN-1")
+    api = Api("contacts.view")
+    for body in ({"email": "Ada@example.com"}, {"external_id": "MRN-1"}):
+        assert [item["id"] for item in api("post", "contacts/find", body).json()] == [str(contact.pk)]
+    assert api("post", "contacts/find", {"email": "ada@example.org"}).json() == []
+    assert api("post", "contacts/find", {}).status_code == 400
+
+
+def test_adding_changing_and_deleting_one() -> None:
+    api = Api("contacts.edit", "contacts.delete")
+    made = api("post", "contacts", {"values": {"email": "ada@example.com"}})
+    assert made.status_code == 201
+    path = f"contacts/{made.json()['id']}"
+    assert api("patch", path, {"values": {"city": "Visalia"}}).status_code == 200
+    assert api("patch", path, {"values": {"email": None}}).status_code == 400
+    assert api("delete", path).status_code == 204
+    assert api("delete", path).status_code == 404
+
+
+def test_attributes_are_listed_and_defined() -> None:
+    api = Api("contacts.view", "attributes.manage")
+    assert "email" in [item["key"] for item in api("get", "attributes").json()]
+    made = api("post", "attributes", {"label": "Plan tier", "kind": "number", "sensitivity": "phi"})
+    assert (made.status_code, made.json()["key"]) == (201, "plan_tier")
+    twice = api("post", "attributes", {"label": "Plan tier", "kind": "number", "sensitivity": "phi"})
+    assert twice.status_code == 409
+    wrong = api("post", "attributes", {"label": "Plan", "kind": "colour", "sensitivity": "phi"})
+    assert wrong.status_code == 400
