@@ -67,7 +67,8 @@ RAIL: tuple[Place, ...] = (
         inside=(
             Place("Organization", "organization", "settings.manage"),
             Place("Staff", "accounts:staff", "staff.manage"),
-            Place("API tokens", "accounts:tokens", "tokens.manage"),
+            Place("Recoveries", "accounts:resets", "staff.recover"),
+            Place("API tokens", "accounts:tokens", "tokens.own"),
         ),
     ),
     Place("Mailbox", "mailbox:list", icon="mailbox"),

@@ -121,7 +121,7 @@ def _agreements(user: User) -> Iterator[Need]:
         text = f"The agreement with {relay.baa_party or relay.name} {'has ended' if over else 'is ending'}"
         day = f"{relay.baa_expires_on.day} {relay.baa_expires_on:%b %Y}"
         detail = f"On {day}; without it nothing about patients leaves through {relay.name}"
-        yield Need("compliance", text, detail, "Open", _page("delivery:overview"), "danger" if over else "warn")
+        yield Need("compliance", text, detail, "Open", _link("delivery:overview"), "danger" if over else "warn")
 
 
 def flying() -> list[Flying]:

@@ -12,7 +12,7 @@ from accounts.requests import StaffRequest, may
 from campaigns import commands, queries
 from campaigns.forms import DecisionForm
 from campaigns.models import Campaign
-from campaigns.views.page import load, own, show
+from campaigns.views.page import load, show
 from core.errors import DomainError
 
 
@@ -46,5 +46,5 @@ def campaign_review(request: StaffRequest, campaign_id: UUID) -> HttpResponse:
         form=form,
         renders=review.renders,
         author=author.name if author else "",
-        own=own(campaign, request.user),
+        reviewing=True,
     )

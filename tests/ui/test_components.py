@@ -14,6 +14,8 @@ from accounts.policy import POLICY, Action, Role
 from core.icons import ICONS
 from core.navigation import RAIL, Place
 
+pytestmark = pytest.mark.django_db
+
 
 def user_of(*roles: str, zone: str = "UTC") -> User:
     return User(name="Ada Byron", email="ada@clinic.example", roles=list(roles), time_zone=zone)
