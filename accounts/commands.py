@@ -222,7 +222,7 @@ def change_password(user: User, *, current: str, new: str, keep: StaffSession | 
     if not user.check_password(current):
         raise errors.WrongPassword("That is not your current password.")
     _set_password(user, new)
-    ended = sessions.end(user.sessions.exclude(pk=keep.pk if keep else None))
+    ended = sessions.end_all_but(user, keep)
     record("accounts.password_changed", by=by, target=user, sessions=ended)
 
 
@@ -236,7 +236,7 @@ def end_session(session: StaffSession, *, by: By) -> None:
 
 @transaction.atomic
 def end_other_sessions(user: User, *, keep: StaffSession, by: By) -> int:
-    ended = sessions.end(user.sessions.exclude(pk=keep.pk))
+    ended = sessions.end_all_but(user, keep)
     record("accounts.sessions_ended", by=by, target=user, sessions=ended)
     return ended
 
@@ -287,7 +287,7 @@ def issue_local_link(user: User) -> str:
 
 def open_local_link(secret: str) -> LocalPass:
     """The living pass of this secret, or LinkNotValid; on any other run there is none."""
-    found = LocalPass.objects.select_related("user").filter(token_hash=token_hash(secret)).first()
+    found: LocalPass | None = LocalPass.objects.select_related("user").filter(token_hash=token_hash(secret)).first()
     if not settings.LOCAL_RUN or found is None or not found.usable() or not found.user.is_active:
         raise errors.LinkNotValid("This link was used or belongs to an earlier run. Start the run again for a new one.")
     return found
@@ -295,7 +295,7 @@ def open_local_link(secret: str) -> LocalPass:
 
 @transaction.atomic
 def use_local_link(secret: str) -> LocalPass:
-    found = LocalPass.objects.select_for_update().get(pk=open_local_link(secret).pk)
+    found: LocalPass = LocalPass.objects.select_for_update().get(pk=open_local_link(secret).pk)
     if not found.usable():
         raise errors.LinkNotValid("This link was just used.")
     found.used_at = clock.now()

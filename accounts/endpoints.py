@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from django.db import connection, transaction
@@ -37,7 +38,7 @@ class StillRunning(APIException):
 class ApiRequest(Request):
     """A request of a known token: pass `by=request.user` to commands."""
 
-    user: ApiToken
+    user: ApiToken  # type: ignore[assignment]
     auth: ApiToken
 
 
@@ -50,8 +51,8 @@ class Endpoint(GenericAPIView):  # type: ignore[type-arg]
         super().initial(request, *args, **kwargs)
         key = request.headers.get(KEY_HEADER)
         if request.method == "POST" and key:
-            handler: Handler = self.post  # type: ignore[attr-defined]
-            self.post = lambda request, *a, **kw: _once(key, handler, request, *a, **kw)
+            handler: Handler = getattr(self, "post", self.http_method_not_allowed)
+            self.__dict__["post"] = partial(_once, key, handler)
 
     def checked(self, serializer: type[BaseSerializer[Any]], **kwargs: Any) -> Any:
         """The validated body, or 400 with what is wrong by field."""

@@ -18,15 +18,17 @@ RESET_WAIT = timedelta(hours=24)
 @transaction.atomic
 def begin_totp(user: User) -> TotpDevice:
     """The authenticator app this person is setting up; the same secret until it is confirmed."""
-    pending, _ = TotpDevice.objects.get_or_create(user=user, confirmed=False, defaults={"name": "Authenticator app"})
-    return pending
+    found: tuple[TotpDevice, bool] = TotpDevice.objects.get_or_create(
+        user=user, confirmed=False, defaults={"name": "Authenticator app"}
+    )
+    return found[0]
 
 
 def confirm_totp(user: User, *, code: str, keep: StaffSession | None, by: By) -> TotpDevice:
     """Take the app into use once it has given a right code; other sessions end (IDN-07)."""
     # Not one transaction with the refusal: the count of failures must outlive it.
     pending = TotpDevice.objects.filter(user=user, confirmed=False).first()
-    device = verify_token(user, pending.persistent_id, code) if pending else None
+    device: TotpDevice | None = verify_token(user, pending.persistent_id, code) if pending else None
     if device is None:
         raise errors.WrongCode("That code did not fit. Wait for the next one and type it again.")
     with transaction.atomic():
@@ -38,7 +40,7 @@ def confirm_totp(user: User, *, code: str, keep: StaffSession | None, by: By) ->
 
 def factor_added(user: User, device: Device, *, keep: StaffSession | None, by: By) -> None:
     """After a factor was added: other sessions end, and the trail says so."""
-    ended = sessions.end(user.sessions.exclude(pk=keep.pk if keep else None))
+    ended = sessions.end_all_but(user, keep)
     record("accounts.factor_added", by=by, target=user, factor=sessions.kind_of(device), sessions=ended)
 
 
@@ -64,7 +66,7 @@ def passkey_passed(user: User, device: Device) -> None:
 def renew_recovery_codes(user: User, *, by: By) -> list[str]:
     """Ten fresh codes, shown only now; the old ones stop working."""
     device, _ = RecoveryCodes.objects.get_or_create(user=user, defaults={"name": "Recovery codes"})
-    codes = device.renew()
+    codes: list[str] = device.renew()
     record("accounts.recovery_codes_renewed", by=by, target=user)
     return codes
 
@@ -77,7 +79,7 @@ def remove_factor(user: User, device: Device, *, keep: StaffSession, by: By) -> 
         raise errors.LastFactor("This is the only second factor. Add another one before you remove it.")
     kind = sessions.kind_of(device)
     device.delete()
-    ended = sessions.end(user.sessions.exclude(pk=keep.pk))
+    ended = sessions.end_all_but(user, keep)
     record("accounts.factor_removed", by=by, target=user, factor=kind, sessions=ended)
 
 

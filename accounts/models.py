@@ -41,7 +41,7 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email=(username or "").strip().lower())
 
 
-class User(AbstractBaseUser):
+class User(AbstractBaseUser):  # type: ignore[django-manager-missing] # of django_otp, untyped
     """One person (SEC-12). Disabled, never deleted: the trail points here."""
 
     DATA = Declaration(staff=("email", "name"), safe=("*",))

@@ -1,7 +1,7 @@
 """A QR code as the outline of one SVG path: no picture file, no inline style, nothing of a third party."""
 
-from qrcode.constants import ERROR_CORRECT_M
-from qrcode.main import QRCode
+from qrcode.constants import ERROR_CORRECT_M  # type: ignore[import-untyped]
+from qrcode.main import QRCode  # type: ignore[import-untyped]
 
 
 def qr_path(text: str) -> dict[str, object]:

@@ -22,7 +22,7 @@ View = Callable[..., HttpResponse]
 class StaffRequest(HttpRequest):
     """A request of somebody who passed the second factor."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     staff_session: StaffSession
 
 

@@ -66,6 +66,12 @@ def end(rows: "QuerySet[StaffSession]") -> int:
     return rows.filter(session_key__in=keys).delete()[0]
 
 
+def end_all_but(user: User, keep: StaffSession | None) -> int:
+    """End a person's sessions, all or all but one; returns how many."""
+    rows = user.sessions.all()
+    return end(rows.exclude(pk=keep.pk) if keep else rows)
+
+
 def end_request(request: HttpRequest) -> None:
     """Sign this request out and say why to whoever is redirected."""
     StaffSession.objects.filter(session_key=request.session.session_key).delete()

@@ -5,6 +5,9 @@ from importlib.util import find_spec
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from accounts.requests import public
+from core.api.errors import no_such_address
+
 ROOMS = ("accounts", "contacts", "consent", "segments", "content", "campaigns", "delivery", "tracking", "audit")
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -12,3 +15,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     for room in ROOMS
     if find_spec(f"{room}.api_urls")
 ]
+urlpatterns.append(path("<path:rest>", public(no_such_address)))

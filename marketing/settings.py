@@ -250,6 +250,11 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "Purpose": "core.purposes.Purpose",
+        "MessageClass": "core.purposes.MessageClass",
+        "Sensitivity": "core.sensitivity.Sensitivity",
+    },
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 

@@ -9,7 +9,7 @@ from django_otp_webauthn import views as library
 from django_otp_webauthn.models import WebAuthnCredential
 
 from accounts import factors, queries, sessions
-from accounts.models import User
+from accounts.models import StaffSession, User
 from accounts.network import browser_of
 from accounts.requests import half_signed_in, is_fresh, public
 
@@ -35,11 +35,12 @@ class RegisterBegin(_Registration, library.BeginCredentialRegistrationView):  # 
 class RegisterComplete(_Registration, library.CompleteCredentialRegistrationView):  # type: ignore[misc]
     def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
         response: HttpResponse = super().post(*args, **kwargs)
-        user = self.request.user
+        user: User = self.request.user  # type: ignore[assignment]
         device = WebAuthnCredential.objects.get(pk=json.loads(response.content)["id"], user=user)
         device.name = f"Passkey, {browser_of(self.request)}"[:64]
         device.save(update_fields=["name"])
-        factors.factor_added(user, device, keep=self.request.staff_session, by=user)
+        session: StaffSession = self.request.staff_session  # type: ignore[attr-defined]
+        factors.factor_added(user, device, keep=session, by=user)
         sessions.pass_factor(self.request, device)
         return response
 

@@ -1,5 +1,6 @@
 """What the OpenAPI document says of every operation beyond its own fields: scope, errors, idempotency."""
 
+import re
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
@@ -31,10 +32,15 @@ ERROR = {
 class Schema(AutoSchema):
     """Adds to each operation what holds for all of them."""
 
+    def get_operation_id(self) -> str:
+        """Method and address, so that it is unique and stays: `post_segments_by_segment_id_count`."""
+        parts = re.sub(r"\{(\w+)\}", r"by_\1", self.path.removeprefix("/api/v1/"))
+        return re.sub(r"\W+", "_", f"{self.method}_{parts}").strip("_").lower()
+
     def get_tags(self) -> list[str]:
         return [self.path.removeprefix("/api/v1/").split("/")[0].replace("-", " ").capitalize()]
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         text = super().get_description() or ""
         scope = getattr(self.view, "scopes", {}).get(self.method)
         return f"{text}\n\nScope: `{scope.value}`".strip() if scope else text
@@ -50,7 +56,7 @@ class Schema(AutoSchema):
         if operation is None:
             return None
         self.registry.register_on_missing(
-            ResolvedComponent("Error", ResolvedComponent.SCHEMA, object="Error", schema=ERROR)
+            ResolvedComponent("Error", ResolvedComponent.SCHEMA, object="Error", schema=ERROR)  # type: ignore[no-untyped-call]
         )
         for status, text in REFUSALS.items():
             content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
