@@ -8,4 +8,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketing.settings")
 
 app = Celery("carillon")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+# Otherwise the threads of the web server would each find an application without settings.
+app.set_default()
 app.autodiscover_tasks()
