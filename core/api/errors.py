@@ -24,7 +24,8 @@ def body(code: str, message: str, fields: Any = None) -> dict[str, Any]:
 
 def handle(exc: Exception, context: dict[str, Any]) -> Response:
     if isinstance(exc, DomainError):
-        return Response(body(exc.code, str(exc)), status=exc.status)
+        # A refusal may say more of each part of what was sent (segments.errors.RuleError).
+        return Response(body(exc.code, str(exc), getattr(exc, "fields", None)), status=exc.status)
     if isinstance(exc, DjangoValidationError):
         return Response(body("invalid", "Some fields are not valid.", exc.messages), status=400)
     response = exception_handler(exc, context)
