@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -22,12 +21,13 @@ from segments import catalog as catalogs
 from segments import evaluate, people
 from segments import sentence as sentences
 from segments.catalog import Catalog
+from segments.errors import RuleError
 from segments.evaluate import Context
 from segments.models import Segment
 from segments.people import Code
 from segments.rules import Rule, parse
 from segments.tree import Clause, Engaged, HasCode, Node, TopicIs, attributes_of, clauses_of
-from tracking.models import Event
+from tracking import queries as tracking
 
 #: A rule as parsed, or its JSON as it is stored.
 AnyRule = Rule | object
@@ -79,19 +79,20 @@ def _positive(clause: Engaged) -> Engaged:
 
 
 def _who_did(clause: Engaged, context: Context) -> frozenset[bytes]:
-    """Who received, opened or clicked. Machines do not count (TRK-06)."""
-    wanted: dict[str, Any] = {"at__lte": context.now}
-    if clause.mailing is not None:
-        wanted["origin_id"] = clause.mailing
+    """Who received, opened or clicked since the start of the first day asked for. Machines do not count (TRK-06)."""
+    since = None
     if clause.days is not None:
         first = context.today - timedelta(days=clause.days)
-        wanted["at__gte"] = datetime(first.year, first.month, first.day, tzinfo=context.zone)
-    if clause.event == "received":
-        sent = Delivery.objects.filter(outcome=Delivery.Outcome.SENT, **wanted)
-        return evaluate.id_bytes(sent.values_list("contact_id", flat=True).distinct())
-    kind = Event.Kind.OPEN if clause.event == "opened" else Event.Kind.CLICK
-    events = Event.objects.filter(kind=kind, verdict=Event.Verdict.HUMAN, **wanted)
-    return evaluate.id_bytes(events.values_list("contact_id", flat=True).distinct())
+        since = datetime(first.year, first.month, first.day, tzinfo=context.zone)
+    if clause.event != "received":
+        kind = "open" if clause.event == "opened" else "click"
+        return evaluate.id_bytes(tracking.engaged(kind, [clause.mailing] if clause.mailing else None, since))
+    sent = Delivery.objects.filter(outcome=Delivery.Outcome.SENT)
+    if clause.mailing is not None:
+        sent = sent.filter(origin_id=clause.mailing)
+    if since is not None:
+        sent = sent.filter(at__gte=since)
+    return evaluate.id_bytes(sent.values_list("contact_id", flat=True).distinct())
 
 
 def _state(facts: ConsentFacts) -> str:
@@ -120,8 +121,9 @@ def members(rule: AnyRule, at: datetime | None = None, catalog: Catalog | None =
 
 
 def audience(rule: AnyRule, at: datetime | None = None) -> list[UUID]:
-    """Everybody the rule matches, now or as of `at` (relative dates and consent), ordered by id.
+    """Everybody the rule matches, now or as of `at` (what "today" is, and consent), ordered by id.
 
+    People's values and what they did with mailings are always those of now.
     Raises RuleError where the rule no longer makes sense, for instance because an attribute was removed.
     """
     return [UUID(bytes=i) for i in members(rule, at)]
@@ -195,10 +197,11 @@ def codes_offered(attribute: str) -> list[Code]:
     return people.codes().get(attribute, [])
 
 
-def code_names(rule: Rule) -> dict[tuple[str, str], str]:
-    """What the codes of a rule are called, for its sentence."""
+def code_names(*rules: Rule) -> dict[tuple[str, str], str]:
+    """What the codes of these rules are called, for their sentences."""
     asked = {
         (clause.attribute, code)
+        for rule in rules
         for clause in clauses_of(rule.root)
         if isinstance(clause, HasCode)
         for code in clause.codes
@@ -220,3 +223,19 @@ def sentence(rule: AnyRule, catalog: Catalog | None = None) -> str:
     catalog = catalog or catalogs.load()
     rule = as_rule(rule, catalog)
     return sentences.sentence(rule, catalog, code_names(rule))
+
+
+def sentences_of(segments: Iterable[Segment]) -> list[tuple[Segment, str]]:
+    """Each segment with its sentence, or with what is wrong with its rule; however many, the same statements."""
+    catalog = catalogs.load()
+    parsed: list[tuple[Segment, Rule | RuleError]] = []
+    for segment in segments:
+        try:
+            parsed.append((segment, parse(segment.rule, catalog)))
+        except RuleError as refusal:
+            parsed.append((segment, refusal))
+    names = code_names(*(rule for _, rule in parsed if isinstance(rule, Rule)))
+    return [
+        (segment, sentences.sentence(rule, catalog, names) if isinstance(rule, Rule) else f"Needs attention: {rule}")
+        for segment, rule in parsed
+    ]

@@ -28,19 +28,10 @@ CODES = 20
 
 @may(Action.SEGMENTS_VIEW)
 def segment_list(request: StaffRequest) -> HttpResponse:
-    catalog = catalogs.load()
     archived = "archived" in request.GET
-    chosen = queries.archived() if archived else queries.segments()
-    rows = [(segment, _sentence_of(segment, catalog)) for segment in chosen]
+    rows = queries.sentences_of(queries.archived() if archived else queries.segments())
     rows.sort(key=lambda row: str(row[0].name).casefold())
     return render(request, "segments/list.html", {"rows": rows, "archived": archived, "live": _live(request)})
-
-
-def _sentence_of(segment: Segment, catalog: Catalog) -> str:
-    try:
-        return queries.sentence(segment.rule, catalog)
-    except RuleError as refusal:
-        return f"Needs attention: {refusal}"
 
 
 # The builder

@@ -84,7 +84,7 @@ def people(draw: st.DrawFn, world: World) -> Someone:
     event = st.tuples(
         st.sampled_from(list(operators.EVENTS)),
         st.sampled_from([str(m) for m in MAILINGS]),
-        st.integers(-100, 3000).map(lambda minutes: world.now - timedelta(minutes=minutes)),
+        st.integers(0, 6000).map(lambda minutes: world.now - timedelta(minutes=minutes)),
     )
     return Someone(values, coded, topics, draw(st.lists(event, max_size=3)))
 
