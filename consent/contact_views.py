@@ -8,7 +8,6 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from accounts.network import client_address
 from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from consent import commands, queries
@@ -70,7 +69,7 @@ def _record(request: StaffRequest, contact_id: UUID, form: RecordForm) -> None:
     topic = UUID(form.cleaned_data["topic"]) if form.cleaned_data["topic"] else None
     kept: dict[str, Any] = {
         "source": Source.STAFF,
-        "evidence": {**form.evidence(), "address": client_address(request)},
+        "evidence": form.evidence(),
         "by": request.user,
     }
     if what == "request" and topic:
@@ -100,7 +99,6 @@ def authorize(request: StaffRequest, contact_id: UUID) -> HttpResponse:
                 document=form.document(),
                 purposes=form.cleaned_data["purposes"],
                 source=Source.STAFF,
-                evidence={"address": client_address(request)},
                 by=request.user,
             )
         except DomainError as refusal:

@@ -87,9 +87,13 @@ def suppressed(address_hashes: Iterable[bytes]) -> dict[bytes, str]:
     return {bytes(address_hash): reason for address_hash, reason in rows}
 
 
+def live_topics() -> QuerySet[Topic]:
+    return Topic.objects.filter(removed_at__isnull=True)
+
+
 def topics() -> list[Topic]:
     """Live topics, oldest first."""
-    return list(Topic.objects.filter(removed_at__isnull=True))
+    return list(live_topics())
 
 
 def topic(topic_id: UUID) -> Topic:

@@ -37,12 +37,6 @@ def register(resolver: Resolver) -> None:
         _resolvers.append(resolver)
 
 
-def unregister(resolver: Resolver) -> None:
-    """Ask it no more (tests)."""
-    if resolver in _resolvers:
-        _resolvers.remove(resolver)
-
-
 def resolve(delivery_id: UUID) -> Resolved | None:
     """The message behind a delivery id, from whoever knows it."""
     for resolver in _resolvers:

@@ -42,11 +42,10 @@ class Sent:
 
 
 @pytest.fixture
-def sent():
+def sent(monkeypatch):
     sent = Sent()
-    resolvers.register(sent)
-    yield sent
-    resolvers.unregister(sent)
+    monkeypatch.setattr(resolvers, "_resolvers", [sent])
+    return sent
 
 
 def get(client, url, agent=CHROME, **more):
