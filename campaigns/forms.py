@@ -55,7 +55,7 @@ class CampaignForm(forms.Form):
         Topic.objects.filter(removed_at=None),
         required=False,
         empty_label="No topic",
-        help_text="What people opt in to and out of. Commercial mail needs one.",
+        help_text="What people opt in to and out of.",
     )
     sender = ByName(
         Sender.objects.filter(removed_at=None, domain__verified_at__isnull=False).select_related("domain"),

@@ -195,7 +195,7 @@ def field(bound: BoundField, label: str = "", help: str = "") -> dict[str, objec
         kind = "check"
     elif bound.use_fieldset:
         kind = "group"
-    return {"field": bound, "label": label or bound.label, "kind": kind}
+    return {"field": bound, "label": label or bound.label, "kind": kind, "note": note}
 
 
 @register.inclusion_tag("ui/fields.html")

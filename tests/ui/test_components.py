@@ -60,7 +60,10 @@ def test_every_place_of_the_rail_names_a_known_action_and_icon() -> None:
 @pytest.mark.parametrize("role", Role)
 def test_the_rail_shows_only_what_the_role_may_open(role: Role) -> None:
     html = show("{% rail %}", user_of(role))
-    assert ("Organization" in html or "Settings" in html) == (role is Role.ADMINISTRATOR)
+    for place, action in (("Templates", Action.TEMPLATES_VIEW), ("People", Action.CONTACTS_VIEW)):
+        assert (place in html) == (role in POLICY[action])
+    settings = show("{% rail %}", user_of(role), path="/settings/organization/")
+    assert ("Organization" in settings) == (role is Role.ADMINISTRATOR)
     assert "Home" in html
 
 
