@@ -186,7 +186,13 @@ def duration(seconds: float | None) -> str:
 
 
 @register.inclusion_tag("ui/field.html")
-def field(bound: BoundField, label: str = "", help: str = "") -> dict[str, object]:
+def field(
+    bound: BoundField,
+    label: str = "",
+    help: str = "",  # noqa: A002
+    note: str = "optional",
+) -> dict[str, object]:
+    """`note` stands beside the label of a field that may be left empty."""
     widget = bound.field.widget
     if help:
         bound.help_text = help
