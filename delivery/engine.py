@@ -23,7 +23,7 @@ from core.actors import SYSTEM
 from delivery import facts, leases, origins, outcomes, troubles
 from delivery.gate import Decision, Reason, Verdict, decide
 from delivery.ids import delivery_id
-from delivery.messages import Made, Maker
+from delivery.messages import Made, Maker, signed
 from delivery.mime import UnsafeAddress, WrongRecipient, envelope_address
 from delivery.models import Delivery, Origin, Relay, Retry, SendBatch
 from delivery.outcomes import Outcomes, PutOff, Row
@@ -87,7 +87,7 @@ def _cut(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
 def _batch_window(lease: leases.Lease, ids: Sequence[UUID]) -> Window:
     if not leases.renew(lease):
         return Window(stop=True)
-    return _window(lease.origin_id, lease.batch_id, lease.visit, dict.fromkeys(ids, 0))
+    return _window(lease.origin_id, lease.batch_id, lease.visit, dict.fromkeys(ids, 0), Outcomes())
 
 
 def drain_retries(stream: str) -> bool:
@@ -101,7 +101,7 @@ def drain_retries(stream: str) -> bool:
         batch = SendBatch.objects.get(pk=first.batch_id)
         rows = due.filter(batch=batch).order_by("due_at").select_for_update(of=("self",), skip_locked=True)
         waiting = {row.contact_id: row.attempts for row in rows[: settings.DELIVERY_WINDOW]}
-        window = _window(batch.origin_id, batch.pk, batch.visit, waiting)
+        window = _window(batch.origin_id, batch.pk, batch.visit, waiting, Outcomes(were_waiting=True))
         left = [delivery_id(batch.origin_id, contact_id, batch.visit) for contact_id in waiting]
         if window.stop:  # nothing to hold against them: same number of attempts, a little later
             later = window.due_at or now + timedelta(seconds=troubles.BACKOFF[0])
@@ -124,7 +124,7 @@ def _afterwards(window: Window) -> None:
         troubles.clear(window.relay.pk)
 
 
-def _window(origin_id: UUID, batch_id: UUID, visit: str, waiting: dict[UUID, int]) -> Window:
+def _window(origin_id: UUID, batch_id: UUID, visit: str, waiting: dict[UUID, int], found: Outcomes) -> Window:
     """Decide, make, hand over and append for these people, inside the caller's transaction.
 
     `waiting`: how often each was put off before. Every fact is read here, under the people's locks (SND-06).
@@ -140,10 +140,10 @@ def _window(origin_id: UUID, batch_id: UUID, visit: str, waiting: dict[UUID, int
         return Window(stop=True, due_at=now + timedelta(seconds=troubles.BACKOFF[-1]))
     if about.relay.blocked_until and about.relay.blocked_until > now:
         return Window(stop=True, due_at=about.relay.blocked_until)
-    found = Outcomes()
     ready = _prepare(origin, visit, waiting, about, now=now, found=found)
+    envelopes = _envelopes(origin, ready)
     seconds = settings.DELIVERY_LEASE_SECONDS - MARGIN - (time.monotonic() - began)
-    handover = smtp.deliver(config_of(about.relay), [item.envelope for item in ready], seconds=max(0.0, seconds))
+    handover = smtp.deliver(config_of(about.relay), envelopes, seconds=max(0.0, seconds))
     bounced = _record(ready, handover.results, waiting, now, found)
     outcomes.settle(origin_id, batch_id, visit, found)
     sessions = list(found.sessions.values())
@@ -160,7 +160,14 @@ class Ready:
     address: str
     decision: Decision
     made: Made
-    envelope: Envelope
+
+
+def _envelopes(origin: Origin, ready: Sequence[Ready]) -> list[Envelope]:
+    sender = envelope_address(origin.sender.address)
+    return [
+        Envelope(item.made.delivery_id, item.contact_id, sender, envelope_address(item.address), data)
+        for item, data in zip(ready, signed([item.made for item in ready]), strict=True)
+    ]
 
 
 def _prepare(
@@ -181,7 +188,7 @@ def _prepare(
         if decision.verdict == Verdict.ALLOW and person is not None:
             made = _make(maker, person, visit, now)
             if isinstance(made, Made):
-                ready.append(_addressed(origin, person, decision, made))
+                ready.append(Ready(contact_id, person.facts.address, decision, made))
                 continue
             decision = decision._replace(verdict=Verdict.REFUSE, reasons=(made,))
         found.rows.append(Row(number, contact_id, Delivery.Outcome.REFUSED, now, decision.as_row(), decision.reasons))
@@ -203,13 +210,6 @@ def _make(maker: Maker, person: facts.Person, visit: str, now: datetime) -> Made
     except WrongRecipient:
         log.critical("content for another contact was stopped: origin %s", maker.origin.pk)
         return Reason.WRONG_RECIPIENT
-
-
-def _addressed(origin: Origin, person: facts.Person, decision: Decision, made: Made) -> Ready:
-    who, address = person.facts.contact_id, person.facts.address
-    sender = envelope_address(origin.sender.address)
-    envelope = Envelope(made.delivery_id, who, sender, envelope_address(address), made.data)
-    return Ready(who, address, decision, made, envelope)
 
 
 def _record(

@@ -7,6 +7,7 @@ refuses. Production, forecast, dry run and the property tests all call `decide`.
 import re
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -21,6 +22,8 @@ from core.sensitivity import Sensitivity
 VERSION = 1
 #: A message that a frequency cap would hold longer than this is refused instead of deferred.
 LONGEST_WAIT = timedelta(hours=24)
+_RANK = {tier.value: tier.rank for tier in Sensitivity}
+_IDENTITY, _PHI = _RANK[Sensitivity.IDENTITY], _RANK[Sensitivity.PHI]
 
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[^@\s\x00-\x20\x7f<>,;:\\\"()\[\]]{1,253}\Z")
 
@@ -146,6 +149,8 @@ def decide(message: MessageFacts, recipient: RecipientFacts, policy: Policy, now
     basis: dict[str, str] = {"version": str(message.version_id)}
     if message.topic_id:
         basis["topic"] = str(message.topic_id)
+    if not recipient.exists:
+        return Decision(Verdict.REFUSE, (Reason.CONTACT_DELETED,), basis)
     reasons = [
         *_message_reasons(message, basis, now),
         *_address_reasons(message, recipient, basis),
@@ -168,7 +173,7 @@ def decide(message: MessageFacts, recipient: RecipientFacts, policy: Policy, now
 def _message_reasons(message: MessageFacts, basis: dict[str, str], now: datetime) -> list[Reason]:
     """What is wrong with the message itself, whoever it goes to."""
     reasons: list[Reason] = []
-    tier = Sensitivity(message.tier)
+    rank = _RANK[message.tier]
     if message.approved_digest is None or message.approved_digest != message.content_digest:
         reasons.append(Reason.NOT_APPROVED)
     if not message.sender_verified:
@@ -181,16 +186,14 @@ def _message_reasons(message: MessageFacts, basis: dict[str, str], now: datetime
         return [*reasons, Reason.NO_RELAY]
     basis["relay"] = str(message.relay.id)
     # That somebody is a patient here is identity: all but public content needs the agreement (SEC-09).
-    if tier.rank > Sensitivity.PUBLIC.rank and not message.relay.agreement_in_force(now.date()):
+    if rank >= _IDENTITY and not message.relay.agreement_in_force(now.date()):
         reasons.append(Reason.NO_AGREEMENT)
-    if tier.rank >= Sensitivity.PHI.rank and not message.relay.enforces_tls_onward:
+    if rank >= _PHI and not message.relay.enforces_tls_onward:
         reasons.append(Reason.ONWARD_TLS_NOT_ENFORCED)
     return reasons
 
 
 def _address_reasons(message: MessageFacts, recipient: RecipientFacts, basis: dict[str, str]) -> list[Reason]:
-    if not recipient.exists:
-        return [Reason.CONTACT_DELETED]
     reasons: list[Reason] = []
     if (problem := address_problem(recipient.address)) is not None:
         reasons.append(problem)
@@ -198,7 +201,7 @@ def _address_reasons(message: MessageFacts, recipient: RecipientFacts, basis: di
         reasons.append(Reason.FACTS_UNKNOWN)
     elif recipient.suppressed:
         reasons.append(Reason.SUPPRESSED)
-    if Sensitivity(message.tier).rank >= Sensitivity.PHI.rank:  # PRV-24
+    if _RANK[message.tier] >= _PHI:  # PRV-24
         confirmed = recipient.consent.address_confirmed if recipient.consent else None
         if confirmed is None:
             reasons.append(Reason.ADDRESS_UNCONFIRMED)
@@ -221,12 +224,16 @@ def address_problem(address: str) -> Reason | None:
         return Reason.ADDRESS_NOT_ASCII
     if not _ADDRESS.match(address) or ".." in address or local.startswith(".") or local.endswith("."):
         return Reason.ADDRESS_INVALID
+    return None if _is_domain(domain) else Reason.ADDRESS_INVALID
+
+
+@lru_cache(maxsize=4096)
+def _is_domain(domain: str) -> bool:
     try:
         labels = domain.encode("idna").decode().split(".")
     except UnicodeError:
-        return Reason.ADDRESS_INVALID
-    fine = len(labels) > 1 and all(re.fullmatch(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)", label) for label in labels)
-    return None if fine else Reason.ADDRESS_INVALID
+        return False
+    return len(labels) > 1 and all(re.fullmatch(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)", label) for label in labels)
 
 
 def _needs_topic(message: MessageFacts) -> bool:
@@ -266,7 +273,7 @@ def _authorization_reasons(
     message: MessageFacts, consent: ConsentFacts | None, basis: dict[str, str], now: datetime
 ) -> list[Reason]:
     """45 CFR 164.508(a)(3): marketing with PHI, and whatever a third party pays for, needs an authorization."""
-    phi_marketing = message.purpose == Purpose.MARKETING and Sensitivity(message.tier).rank >= Sensitivity.PHI.rank
+    phi_marketing = message.purpose == Purpose.MARKETING and _RANK[message.tier] >= _PHI
     if not (phi_marketing or message.remunerated):
         return []
     if consent is None or consent.authorization is None:

@@ -119,13 +119,18 @@ def one_line(text: str) -> str:
 def envelope_address(address: str) -> str:
     """The address in ASCII, its domain in IDNA (SMTPUTF8 is never asked for). Raises UnsafeAddress."""
     local, _, domain = address.strip().rpartition("@")
-    try:
-        plain = f"{local}@{domain.encode('idna').decode()}"
-    except UnicodeError:
-        raise UnsafeAddress("The domain of an address cannot be written in ASCII.") from None
+    plain = f"{local}@{_idna(domain)}"
     if len(plain) > 254 or not local or not _ADDRESS.match(plain) or any(c in local for c in '<>()[],;:\\"'):
         raise UnsafeAddress("An address cannot stand in a header.")
     return plain
+
+
+@lru_cache(maxsize=4096)
+def _idna(domain: str) -> str:
+    try:
+        return domain.encode("idna").decode()
+    except UnicodeError:
+        raise UnsafeAddress("The domain of an address cannot be written in ASCII.") from None
 
 
 def encoded(text: str, used: int = 0) -> str:
@@ -139,7 +144,7 @@ def encoded(text: str, used: int = 0) -> str:
 def phrase(text: str, used: int = 0) -> str:
     """A display name: quoted where ASCII, else encoded words."""
     text = one_line(text)
-    if text.isascii() and "=?" not in text and len(text) <= 60:
+    if text.isascii() and "=?" not in text and len(text) <= 120:
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return _words(text, used)
 

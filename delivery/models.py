@@ -224,7 +224,7 @@ class Delivery(models.Model):
                 condition=~Q(outcome="sent")
                 | (
                     Q(decision__isnull=False)
-                    & Q(decision__verdict="allow")
+                    & Q(decision__contains={"verdict": "allow"})
                     & Q(session__isnull=False)
                     & Q(content_sha256__isnull=False)
                 ),

@@ -1,10 +1,10 @@
 """Outcome rows: appended many in one statement, never edited."""
 
 import json
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -51,18 +51,18 @@ class Outcomes:
     rows: list[Row] = field(default_factory=list)
     put_off: list[PutOff] = field(default_factory=list)
     sessions: dict[UUID, SessionFacts] = field(default_factory=dict)
+    #: These people stood in Retry, and whoever has an outcome now leaves it.
+    were_waiting: bool = False
 
 
 APPEND = """
 INSERT INTO delivery_delivery (id, origin_id, batch_id, visit, contact_id, outcome, at, decision, reasons, method,
     session_id, smtp_code, smtp_status, content_sha256, merge_values)
-SELECT r.id, %s, %s, %s, r.contact_id, r.outcome, r.at, r.decision::jsonb,
-    CASE WHEN r.reasons = '' THEN '{}' ELSE string_to_array(r.reasons, ' ') END, r.method,
-    r.session_id, r.smtp_code, r.smtp_status, r.content_sha256, r.merge_values
-FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::uuid[],
-    %s::smallint[], %s::text[], %s::bytea[], %s::bytea[])
-    AS r(id, contact_id, outcome, at, decision, reasons, method, session_id, smtp_code, smtp_status, content_sha256,
-         merge_values)
+SELECT r.id, %s, %s, %s, r.contact_id, r.outcome, r.at, r.decision, r.reasons, r.method, r.session_id, r.smtp_code,
+    r.smtp_status, decode(r.content_sha256, 'hex'), decode(r.merge_values, 'base64')
+FROM jsonb_to_recordset(%s::jsonb) AS r(id uuid, contact_id uuid, outcome text, at timestamptz, decision jsonb,
+    reasons text[], method text, session_id uuid, smtp_code smallint, smtp_status text, content_sha256 text,
+    merge_values text)
 ON CONFLICT DO NOTHING
 """
 
@@ -71,28 +71,34 @@ def append(origin_id: UUID, batch_id: UUID, visit: str, rows: Sequence[Row]) -> 
     """Append outcomes of one batch; whoever has one already keeps it. How many were new."""
     if not rows:
         return 0
-    columns: list[list[Any]] = [
-        [row.id for row in rows],
-        [row.contact_id for row in rows],
-        [str(row.outcome) for row in rows],
-        [row.at for row in rows],
-        [json.dumps(row.decision) if row.decision is not None else None for row in rows],
-        [" ".join(row.reasons) for row in rows],
-        [row.method for row in rows],
-        [row.session_id for row in rows],
-        [row.smtp_code for row in rows],
-        [row.smtp_status for row in rows],
-        [row.content_sha256 for row in rows],
-        [row.merge_values for row in rows],
+    # One JSON parameter: a dozen arrays cost psycopg ten times as much to quote.
+    values = [
+        {
+            "id": row.id.hex,
+            "contact_id": row.contact_id.hex,
+            "outcome": row.outcome,
+            "at": row.at.isoformat(),
+            "decision": row.decision,
+            "reasons": row.reasons,
+            "method": row.method,
+            "session_id": row.session_id.hex if row.session_id else None,
+            "smtp_code": row.smtp_code,
+            "smtp_status": row.smtp_status,
+            "content_sha256": row.content_sha256.hex() if row.content_sha256 else None,
+            "merge_values": b64encode(row.merge_values).decode() if row.merge_values else None,
+        }
+        for row in rows
     ]
     with connection.cursor() as cursor:
-        cursor.execute(APPEND, [origin_id, batch_id, visit, *columns])
+        cursor.execute(APPEND, [origin_id, batch_id, visit, json.dumps(values)])
         return cursor.rowcount
 
 
 def save_sessions(sessions: Sequence[SessionFacts]) -> None:
     """Write the sessions not yet written, in one order for everybody, so that two windows never wait in a ring."""
     new = sorted((session for session in sessions if not session.saved), key=lambda session: session.id)
+    if not new:
+        return
     SmtpSession.objects.bulk_create(
         [
             SmtpSession(
@@ -115,6 +121,8 @@ def save_sessions(sessions: Sequence[SessionFacts]) -> None:
 
 def put_off(batch_id: UUID, waits: Sequence[PutOff]) -> None:
     """Write or move what waits for another attempt."""
+    if not waits:
+        return
     Retry.objects.bulk_create(
         [
             Retry(
@@ -140,4 +148,5 @@ def settle(origin_id: UUID, batch_id: UUID, visit: str, found: Outcomes) -> None
     save_sessions(list(found.sessions.values()))
     append(origin_id, batch_id, visit, found.rows)
     put_off(batch_id, found.put_off)
-    Retry.objects.filter(pk__in=[row.id for row in found.rows]).delete()
+    if found.were_waiting:
+        Retry.objects.filter(pk__in=[row.id for row in found.rows]).delete()

@@ -289,6 +289,7 @@ async def connect(relay: RelayConfig) -> Connection:
     try:
         async with asyncio.timeout(CONNECT_SECONDS + COMMAND_SECONDS):
             wire = await _open(relay)
+            await _greeting(wire)
             extensions = await _secure(wire, relay)
             await _sign_in(wire, relay, extensions)
             return Connection(wire, _proof(wire, relay), frozenset(extensions))
@@ -326,10 +327,13 @@ async def _open(relay: RelayConfig) -> Wire:
     raw = transport.get_extra_info("socket")
     if raw is not None:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return wire
+
+
+async def _greeting(wire: Wire) -> None:
     greeting = await wire.reply()
     if greeting.code != 220:
         raise RelayTrouble("busy" if greeting.code < 500 else "greeting", f"SMTP {greeting.code}")
-    return wire
 
 
 async def _secure(wire: Wire, relay: RelayConfig) -> set[bytes]:

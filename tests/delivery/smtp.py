@@ -23,6 +23,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from delivery.transports import smtp
+
 DAY = dt.timedelta(days=1)
 
 
@@ -124,11 +126,14 @@ class Received:
 
 
 class _Smtp(SMTP):
-    """aiosmtpd that can break off after DATA."""
+    """aiosmtpd that says who is still connected."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.event_handler.talking.add(self)
+        super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        assert isinstance(self.event_handler, Catcher)
-        self.event_handler.closed += 1
+        self.event_handler.talking.discard(self)
         super().connection_lost(error)
 
 
@@ -147,7 +152,7 @@ class Catcher:
     mail: Callable[[str, int], str | None] = lambda address, times: None
     messages: list[Received] = field(default_factory=list)
     asked: Counter[tuple[str, str]] = field(default_factory=Counter)
-    closed: int = 0
+    talking: set[SMTP] = field(default_factory=set)
     port: int = field(default_factory=free_port)
     delay: float = 0.0
 
@@ -162,6 +167,10 @@ class Catcher:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        smtp.close()
+        deadline = time.monotonic() + 5
+        while self.talking and time.monotonic() < deadline:
+            time.sleep(0.01)
         self.controller.stop()
 
     def _authenticate(self, *args: Any) -> AuthResult:
@@ -250,19 +259,20 @@ class Rogue:
             except OSError:
                 return
             client.settimeout(2)
+            self._client = client
             try:
-                self._talk(client)
+                self._talk()
             except (OSError, ssl.SSLError, TimeoutError):
                 pass
             finally:
-                client.close()
+                self._client.close()
 
-    def _talk(self, client: socket.socket) -> None:
-        client.sendall(f"{self.greeting}\r\n".encode())
+    def _talk(self) -> None:
+        self._client.sendall(f"{self.greeting}\r\n".encode())
         buffer = b""
         while True:
             while b"\n" not in buffer:
-                chunk = client.recv(4096)
+                chunk = self._client.recv(4096)
                 if not chunk:
                     return
                 buffer += chunk
@@ -270,9 +280,9 @@ class Rogue:
             text = line.decode("latin-1").strip()
             self.lines.append(text)
             verb = text.split(" ")[0].upper()
-            client.sendall(self.script.get(verb, "500 what?").replace("\n", "\r\n").encode() + b"\r\n")
+            self._client.sendall(self.script.get(verb, "500 what?").replace("\n", "\r\n").encode() + b"\r\n")
             if verb == "STARTTLS" and self.context is not None:
-                client = self.context.wrap_socket(client, server_side=True)
+                self._client = self.context.wrap_socket(self._client, server_side=True)
 
     def heard(self, *verbs: str) -> list[str]:
         return [line for line in self.lines if line.split(" ")[0].upper() in verbs]
