@@ -93,7 +93,9 @@ class Workers:
 
     def _reset_broker(self) -> None:
         """Forget connections to the broker of before."""
-        app.close()
+        # Not app.close(): that would also take the application out of the reach of @shared_task.
+        if app._pool is not None:
+            app._pool.force_close_all()
         app.amqp._producer_pool = None
         app._pool = None
 
