@@ -31,7 +31,7 @@ class FilterForm(forms.Form):
         label="About",
         required=False,
         max_length=64,
-        help_text="The id of a contact, campaign, template or anything else.",
+        widget=forms.TextInput(attrs={"placeholder": "Id of a contact, campaign …", "spellcheck": "false"}),
     )
 
     def __init__(self, *args: Any, zone: str = "UTC", **kwargs: Any) -> None:

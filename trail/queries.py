@@ -25,6 +25,8 @@ PAGES = {
     "content.templateversion": "content:version",
     "segments.segment": "segments:detail",
 }
+#: Words for things whose own name is not what people call them.
+WORDS = {"accounts.user": "Colleague", "accounts.apitoken": "API token", "core.organization": "Organization"}
 KINDS = {"system": "The product itself", "patient": "A patient"}
 
 
@@ -156,6 +158,8 @@ def kind_word(kind: str) -> str:
     """accounts.staffsession: Staff session."""
     if not kind:
         return ""
+    if kind in WORDS:
+        return WORDS[kind]
     try:
         return str(apps.get_model(kind)._meta.verbose_name).capitalize()
     except (LookupError, ValueError):
