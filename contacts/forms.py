@@ -89,7 +89,8 @@ class PersonForm(forms.Form):
             now = (known or {}).get(key)
             field = self.fields[key] = _field(attribute)
             if now is not None:
-                field.help_text = f"Now {values.masked(attribute, now)}. Leave it empty to keep it."
+                now_is = f"Now {values.masked(attribute, now)}. Leave it empty to keep it."
+                field.help_text = f"{field.help_text} {now_is}".strip()
                 self.fields[f"clear-{key}"] = forms.BooleanField(
                     required=False, label=f"Remove {attribute.label[:1].lower()}{attribute.label[1:]}"
                 )
@@ -121,6 +122,8 @@ def _field(attribute: Attribute) -> forms.Field:
         return forms.ChoiceField(choices=[("", "—"), *((c, c.capitalize()) for c in attribute.choices)], **options)
     if attribute.kind == Kind.BOOLEAN:
         return forms.ChoiceField(choices=[("", "—"), ("yes", "Yes"), ("no", "No")], **options)
+    if attribute.kind == Kind.DATETIME:
+        options["help_text"] = "In UTC."
     kind = {Kind.DATE.value: "date", Kind.DATETIME.value: "datetime-local"}.get(attribute.kind, "text")
     if attribute.key == "email":
         kind = "email"

@@ -22,7 +22,6 @@ MAX_TEXT = 4_000
 MAX_EXTERNAL_ID = 200
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u2028\u2029\ud800-\udfff]")
-_SPACES = re.compile(r"\s+")
 _INTEGER = re.compile(r"[+-]?\d{1,18}\Z")
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?\Z")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?\Z")
@@ -64,7 +63,7 @@ def parse(kind: str, text: str, attribute: AttributeLike | None = None, *, day_f
     """
     if len(text) > MAX_TEXT:
         raise BadValue(f"longer than {MAX_TEXT:,} characters")
-    if _CONTROL.search(text):
+    if not text.isprintable() and _CONTROL.search(text):
         raise BadValue("holds control characters")
     text = text.strip()
     if not text:
@@ -133,7 +132,8 @@ def masked(attribute: AttributeLike, value: object) -> str:
     text = str(value)
     if attribute.key == "email":
         local, _, domain = text.rpartition("@")
-        return f"{local[:1]}•••@{domain[:1]}•••.{domain.rpartition('.')[2]}"
+        last = local[-1:] if len(local) > 4 else ""
+        return f"{local[:1]}•••{last}@{domain[:1]}•••.{domain.rpartition('.')[2]}"
     if attribute.key in ("first_name", "last_name"):
         return f"{text[:1]}•••"
     if attribute.key == "external_id":
@@ -146,7 +146,7 @@ def _text(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return _SPACES.sub(" ", text)
+    return " ".join(text.split())
 
 
 def _external_id(text: str) -> str:

@@ -77,15 +77,14 @@ def count_each_once(owner: Import, planned: upsert.Plan, batch: Batch) -> None:
         elif prior < outcome:
             owner.changed_count += 1
             owner.unchanged_count -= 1
-    ImportKey.objects.bulk_create(
-        [
-            ImportKey(owner=owner, digest=digests[p], row=0, outcome=max(outcome, before.get(digests[p], 0)))
-            for p, outcome in now.items()
-        ],
-        update_conflicts=True,
-        unique_fields=["owner", "digest"],
-        update_fields=["outcome"],
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO contacts_importkey (owner_id, digest, row, outcome)"
+            " SELECT %s, n.digest, 0, n.outcome FROM unnest(%s::bytea[], %s::int[]) AS n(digest, outcome)"
+            " ON CONFLICT (owner_id, digest)"
+            " DO UPDATE SET outcome = greatest(contacts_importkey.outcome, excluded.outcome)",
+            [owner.pk, [digests[p] for p in now], list(now.values())],
+        )
 
 
 def count_shared_addresses(owner: Import, batch: Batch) -> None:

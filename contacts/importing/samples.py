@@ -11,7 +11,7 @@ from contacts.upsert import Plan
 from contacts.values import display, masked
 
 #: Rows of each sample.
-SAMPLE = 20
+SAMPLE = 12
 Live = Mapping[str, Attribute]
 
 

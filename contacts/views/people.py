@@ -118,11 +118,12 @@ def _person(
     return render(request, "contacts/person.html", context)
 
 
-@require_POST
 @may(Action.CONTACTS_REVEAL)
 def reveal(request: StaffRequest, contact_id: UUID) -> HttpResponse:
     """Answers with the values themselves: nothing that could show them again is left behind."""
     contact = get_object_or_404(Contact, pk=contact_id)
+    if request.method != "POST":
+        return redirect("contacts:detail", contact.pk)
     form = ReasonForm(request.POST)
     if not form.is_valid():
         return _person(request, contact, queries.open_one(contact), revealed=False, form=form)

@@ -1,3 +1,7 @@
+// A page of revealed values is not to be shown again by going back or loading anew: its address becomes the masked page's.
+const masked = document.querySelector("[data-masked-page]");
+if (masked) history.replaceState(null, "", masked.dataset.maskedPage);
+
 // Imports: fields of a new attribute appear with the choice; a file too large is refused before it travels.
 
 for (const select of document.querySelectorAll("[data-becomes]")) {
