@@ -8,7 +8,7 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, close_old_connections, connections
 
 from marketing import mailbox
 from marketing.local_ca import Files
@@ -85,6 +85,9 @@ async def serve(port: int, files: Files) -> None:
         "enable_SMTPUTF8": True,
     }
     server = await asyncio.get_running_loop().create_server(lambda: SMTP(catcher, **options), "127.0.0.1", port)
-    async with server, asyncio.TaskGroup() as group:
-        group.create_task(catcher.keep_forever())
-        group.create_task(server.serve_forever())
+    try:
+        async with server, asyncio.TaskGroup() as group:
+            group.create_task(catcher.keep_forever())
+            group.create_task(server.serve_forever())
+    finally:
+        await sync_to_async(connections.close_all)()

@@ -36,6 +36,7 @@ class Household:
     place: tuple[str, str, str, str]
     phone: str
     mail_domain: str
+    shares_address: bool
 
 
 def people(today: date, count: int = COUNT) -> list[Person]:
@@ -57,6 +58,7 @@ def _household(random: Random) -> Household:
         random.choices(PLACES, (40, 20, 15, 10, 8, 7))[0],
         f"+1 555 01{random.randint(0, 99):02d}",  # 555-0100 to 0199 are nobody's
         random.choice(MAIL_DOMAINS),
+        random.random() < 0.08,
     )
 
 
@@ -103,11 +105,11 @@ def _person(random: Random, home: Household, number: int, *, adult: bool, today:
 
 def _address(random: Random, first: str, home: Household, number: int) -> str:
     """Most people have one of their own, a few share the household's, some have none, some have one that is dead."""
-    kind = random.choices(("own", "shared", "none", "gone"), (90, 3, 5, 2))[0]
+    kind = random.choices(("own", "none", "gone"), (93, 5, 2))[0]
     if kind == "none":
         return ""
     plain = "".join(c for c in home.last_name.lower() if c.isascii() and c.isalpha())
-    if kind == "shared":
+    if home.shares_address and random.random() < 0.7:
         return f"the.{plain}.family.{home.street.split()[0]}@{home.mail_domain}"
     given = "".join(c for c in first.lower() if c.isascii() and c.isalpha()) or "patient"
     return f"{given}.{plain}{number}@{GONE_DOMAIN if kind == 'gone' else home.mail_domain}"

@@ -15,6 +15,7 @@ from marketing import catcher, local_ca, mailbox
 from marketing.mailbox import Arrival
 from marketing.models import CapturedMail
 from tests import browser as browsing
+from tests.marketing.ports import free_port
 
 PERSON = "ada.lovelace@patient.example"
 SECRET = "Your inhaler is ready"
@@ -118,7 +119,7 @@ def test_a_mail_may_style_itself_but_run_and_fetch_nothing(client_of_reader) -> 
 def test_the_catcher_takes_mail_over_verified_tls_only(tmp_path: Path) -> None:
     files = local_ca.prepare(tmp_path)
     loop = asyncio.new_event_loop()
-    port = 20_000 + hash(str(tmp_path)) % 20_000
+    port = free_port()
     serving = loop.create_task(catcher.serve(port, files))
 
     def run() -> None:

@@ -36,7 +36,7 @@ def test_a_job_of_a_killed_worker_is_not_lost(workers: Workers) -> None:
 
 def test_the_broker_holds_ids_and_nothing_else(workers: Workers) -> None:
     contact = uuid4()
-    enqueue("contacts.some_task", contact)
+    enqueue("campaigns.start", contact)
     with connection.cursor() as cursor:
         cursor.execute("SELECT message::text FROM pgmq.q_default")
         (message,) = cursor.fetchone()

@@ -76,7 +76,7 @@ class Command(BaseCommand):
         crew.start(Child("mail catcher", ["manage.py", "catch_mail", "--port", str(mail_port)]))
         worker = ["worker", "-P", "threads", "-c", "4", "-Q", QUEUES, "-n", "local", "--loglevel", "WARNING", *alone]
         crew.start(Child("worker", [*celery, *worker]))
-        crew.start(Child("beat", [*celery, "beat", "--loglevel", "WARNING"]))
+        crew.start(Child("beat", [*celery, "beat", "--max-interval", "1", "--loglevel", "WARNING"]))
         if (
             not await_port(port, alive=lambda: web.running and not crew.stopping.is_set())
             and not crew.stopping.is_set()

@@ -1,0 +1,81 @@
+from collections import Counter
+from datetime import date
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db.models import Count
+
+from accounts.models import User
+from accounts.policy import Role
+from campaigns.models import Campaign
+from consent.models import Act, LedgerEntry
+from contacts.models import Contact
+from contacts.queries import iter_open
+from content.models import Template
+from delivery.models import Delivery, SmtpSession
+from marketing.demo.people import people
+from marketing.models import CapturedMail
+from tests.marketing.ports import free_port
+from tracking.models import Event
+
+TODAY = date(2026, 11, 20)
+
+
+def test_the_same_people_every_time() -> None:
+    assert people(TODAY) == people(TODAY)
+
+
+def test_nobody_can_be_reached_outside() -> None:
+    made = people(TODAY)
+    domains = {p.values["email"].rpartition("@")[2] for p in made if "email" in p.values}
+    assert all(d.rpartition(".")[2] == "example" or ".example." in d or d.startswith("example.") for d in domains)
+    assert all(p.values["phone"].startswith("+1 555 01") for p in made)
+
+
+def test_the_clinic_has_old_and_young_ill_and_well_reachable_and_not() -> None:
+    made = people(TODAY)
+    born = [int(p.values["birth_date"][:4]) for p in made]
+    assert min(born) < 1940 and max(born) > 2018  # noqa: PT018
+    codes = Counter(entry.code for p in made for entry in p.coded["conditions"])
+    assert codes["I10"] > 150
+    assert codes["E11.9"] > 60
+    assert 40 < sum("email" not in p.values for p in made) < 200
+    addresses = Counter(p.values["email"] for p in made if "email" in p.values)
+    assert any(n > 1 for n in addresses.values())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_first_run_is_worth_looking_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARILLON_MAIL_PORT", str(free_port()))
+    call_command("seed_demo", verbosity=0)
+    assert Contact.objects.count() == 2_000
+    assert sum(len(page) for page in iter_open()) == 2_000
+    assert {role for user in User.objects.all() for role in user.roles} == set(Role.values)
+    assert Template.objects.filter(starter=True).count() == 6
+    assert sorted(Campaign.objects.values_list("state", flat=True)) == ["DRAFT", "FINISHED", "IN_REVIEW"]
+    acts = dict(LedgerEntry.objects.values_list("act").annotate(n=Count("pk")))
+    assert acts[Act.OPT_IN] > 1_000
+    assert acts[Act.OPT_OUT] > 20
+
+    # The finished campaign really went out: each recipient has one outcome, each mail lies in the mailbox.
+    campaign = Campaign.objects.get(state="FINISHED")
+    outcomes = dict(Delivery.objects.values_list("outcome").annotate(n=Count("pk")))
+    assert sum(outcomes.values()) == campaign.audience_size
+    assert CapturedMail.objects.count() == outcomes["sent"]
+    assert outcomes["failed"] > 0
+    assert set(SmtpSession.objects.values_list("tls_version", flat=True)) == {"TLSv1.3"}
+    kinds = dict(Event.objects.values_list("kind").annotate(n=Count("pk")))
+    assert outcomes["sent"] * 0.3 < kinds["open"]
+    assert kinds["click"] > 20
+    assert kinds["unsubscribe"] > 0
+
+    with pytest.raises(CommandError, match="empty database"):
+        call_command("seed_demo")
+
+
+@pytest.mark.django_db
+def test_there_is_no_demo_but_on_a_local_run(settings) -> None:  # type: ignore[no-untyped-def]
+    settings.LOCAL_RUN = False
+    for command in ("seed_demo", "prepare"):
+        with pytest.raises(CommandError, match="local run"):
+            call_command(command)
