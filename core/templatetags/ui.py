@@ -189,7 +189,7 @@ def duration(seconds: float | None) -> str:
 def field(
     bound: BoundField,
     label: str = "",
-    help: str = "",  # noqa: A002
+    help: str = "",
     note: str = "optional",
 ) -> dict[str, object]:
     """`note` stands beside the label of a field that may be left empty."""
@@ -265,7 +265,7 @@ def spark(values: Sequence[float], label: str) -> SafeString:
     points = " ".join(f"{n * step:.1f},{height - 2 - (height - 4) * v / top:.1f}" for n, v in enumerate(values))
     return format_html(
         '<svg class="spark" viewBox="0 0 160 36" role="img" aria-label="{}" preserveAspectRatio="none">'
-        '<polyline points="{}"/></svg>',
+        '<polyline vector-effect="non-scaling-stroke" points="{}"/></svg>',
         label,
         points,
     )
