@@ -72,6 +72,16 @@ class CodeForm(forms.Form):
     )
 
 
+class ConfirmAppForm(forms.Form):
+    """The first code of an app: after the picture, so the page does not jump to it."""
+
+    code = forms.CharField(
+        label="Code",
+        max_length=40,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
+    )
+
+
 class RecoveryCodeForm(forms.Form):
     code = forms.CharField(
         label="Recovery code", max_length=40, widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True})

@@ -56,7 +56,6 @@ RAIL: tuple[Place, ...] = (
             Place("Topics", "consent:topics", "topics.manage"),
             Place("Suppressed addresses", "consent:suppressions", "suppression.manage"),
             Place("Trail", "trail:list", "audit.view"),
-            Place("Lost second factors", "accounts:resets", "staff.recover"),
         ),
     ),
     Place(

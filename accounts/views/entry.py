@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from accounts import commands, factors, queries, sessions
 from accounts.errors import LinkNotValid
-from accounts.forms import CodeForm, NewPasswordForm, RecoveryCodeForm, SignInForm
+from accounts.forms import CodeForm, ConfirmAppForm, NewPasswordForm, RecoveryCodeForm, SignInForm
 from accounts.models import StaffSession, TotpDevice, User
 from accounts.network import source_of
 from accounts.qr import qr_path
@@ -112,7 +112,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
     if verified and has_needed_factor(user):
         return redirect("accounts:profile")
     passkey_only = bool(settings.PASSKEY_ROLES & set(user.roles))
-    form = CodeForm(request.POST or None)
+    form = ConfirmAppForm(request.POST or None)
     if request.method == "POST" and not passkey_only and form.is_valid():
         try:
             device = factors.confirm_totp(user, code=form.cleaned_data["code"], keep=_session(request), by=user)

@@ -9,7 +9,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from accounts import commands, factors, queries
-from accounts.forms import ChangePasswordForm, CodeForm, ProfileForm
+from accounts.forms import ChangePasswordForm, ConfirmAppForm, ProfileForm
 from accounts.requests import StaffRequest, signed_in, signed_in_freshly
 from accounts.sessions import kind_of
 from accounts.views.entry import app_to_scan
@@ -66,7 +66,7 @@ def password(request: StaffRequest) -> HttpResponse:
 
 @signed_in_freshly
 def add_app(request: StaffRequest) -> HttpResponse:
-    form = CodeForm(request.POST or None)
+    form = ConfirmAppForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
             factors.confirm_totp(
