@@ -92,6 +92,11 @@ class LedgerEntry(models.Model):
         indexes = [
             models.Index(fields=["contact_id", "-number"], name="ledger_state"),
             models.Index(fields=["-at"], name="ledger_at"),
+            models.Index(
+                fields=["authorization_id"],
+                name="ledger_authorization",
+                condition=models.Q(authorization_id__isnull=False),
+            ),
             models.Index(fields=["import_id"], name="ledger_import", condition=models.Q(import_id__isnull=False)),
         ]
 

@@ -35,14 +35,14 @@ WHERE l.contact_id = ANY(%(contacts)s) AND strand IS NOT NULL AND (%(at)s::times
 ORDER BY l.contact_id, strand, l.number DESC
 """
 
-# Signed and not revoked at that moment.
+# Recorded and not revoked at that moment. (Each is recorded in the transaction that makes it: now, all of them are.)
 AUTHORIZATIONS = """
 SELECT a.contact_id, a.id, a.purposes, a.states_remuneration, a.expires_at, a.complete, a.signed_at
 FROM consent_authorization a
 WHERE a.contact_id = ANY(%(contacts)s)
-  AND EXISTS (SELECT FROM consent_ledgerentry l WHERE l.contact_id = a.contact_id AND l.authorization_id = a.id
-              AND l.act = 'authorized' AND (%(at)s::timestamptz IS NULL OR l.at <= %(at)s))
-  AND NOT EXISTS (SELECT FROM consent_ledgerentry l WHERE l.contact_id = a.contact_id AND l.authorization_id = a.id
+  AND (%(at)s::timestamptz IS NULL OR EXISTS (SELECT FROM consent_ledgerentry l
+       WHERE l.authorization_id = a.id AND l.act = 'authorized' AND l.at <= %(at)s))
+  AND NOT EXISTS (SELECT FROM consent_ledgerentry l WHERE l.authorization_id = a.id
                   AND l.act = 'authorization_revoked' AND (%(at)s::timestamptz IS NULL OR l.at <= %(at)s))
 """
 

@@ -25,7 +25,7 @@ from core import clock
 from core.errors import DomainError
 from phi.blind import normalise_email
 
-PAGE = 50
+PAGE = 25
 
 
 def zone_of(request: HttpRequest) -> ZoneInfo:
