@@ -194,7 +194,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "campaigns-due": {"task": "campaigns.start_due", "schedule": 5.0},
     "contacts-sweep": {"task": "contacts.sweep_imports", "schedule": 30.0},
     "accounts-sessions": {"task": "accounts.purge_sessions", "schedule": 60.0},
-    "tracking-purge": {"task": "tracking.purge", "schedule": 86_400.0},
+    "tracking-purge": {"task": "tracking.purge", "schedule": 3600.0},
 }
 for _entry in CELERY_BEAT_SCHEDULE.values():
     _entry["options"] = {"expires": _entry["schedule"]}

@@ -46,10 +46,9 @@ class Run:
 
     def __init__(self, home: Path, port: int, mail_port: int, *arguments: str) -> None:
         self.home, self.port = home, port
-        self.log = home.with_suffix(f".{port}.log")
-        kept = {
-            k: v for k, v in os.environ.items() if not k.startswith(("CARILLON_", "DATABASE_", "DJANGO_", "PYTEST"))
-        }
+        self.log = home.with_suffix(f".{len(list(home.parent.glob('*.log')))}.log")
+        own = ("CARILLON_", "DATABASE_", "DJANGO_", "PYTEST")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(own)}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "up", *arguments],
