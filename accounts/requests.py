@@ -10,9 +10,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 from django.views.decorators.cache import never_cache
+from django_htmx.middleware import HtmxDetails
 
 from accounts.models import StaffSession, User
 from accounts.policy import Action
+from accounts.queries import has_passkey
 from accounts.sessions import FRESH
 from core import clock
 
@@ -24,6 +26,7 @@ class StaffRequest(HttpRequest):
 
     user: User
     staff_session: StaffSession
+    htmx: HtmxDetails
 
 
 def _elsewhere(request: HttpRequest, place: str | None = None) -> HttpResponse:
@@ -53,7 +56,9 @@ def _guard(view: View, access: str, check: Callable[[User], bool], fresh: bool =
         if not user.is_verified():  # type: ignore[attr-defined]
             return _elsewhere(request, "accounts:second_factor")
         if not has_needed_factor(user):
-            return _elsewhere(request, "accounts:enrol")
+            # Whoever has a passkey uses it; after a recovery code, or with none yet, they make one.
+            usable = user.otp_device.kind == "totp" and has_passkey(user)  # type: ignore[attr-defined]
+            return _elsewhere(request, "accounts:second_factor" if usable else "accounts:enrol")
         if not check(user):
             raise PermissionDenied
         if fresh and not is_fresh(request):

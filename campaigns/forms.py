@@ -19,10 +19,10 @@ from delivery.models import Sender
 from segments.models import Segment
 
 
-class ByName(forms.ModelChoiceField):
+class ByName(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
     """A choice among few rows whose names are encrypted: sorted here, for the database cannot."""
 
-    class Sorted(ModelChoiceIterator):
+    class Sorted(ModelChoiceIterator):  # type: ignore[type-arg]  # not generic at run time
         def __iter__(self) -> Any:
             first, *rest = list(super().__iter__()) or [("", "")]
             yield first
@@ -101,7 +101,8 @@ class ScheduleForm(forms.Form):
     def __init__(self, *args: Any, zone: str, **kwargs: Any) -> None:
         self.zone = ZoneInfo(zone)
         tomorrow = (clock.now().astimezone(self.zone) + timedelta(days=1)).replace(hour=9, minute=0, second=0)
-        super().__init__(*args, initial={"at": tomorrow.replace(tzinfo=None)}, **kwargs)
+        super().__init__(*args, **kwargs)
+        self.initial = {"at": tomorrow.replace(tzinfo=None)}
         self.fields["at"].help_text = f"Your time, {zone.replace('_', ' ')}."
 
     def full_clean(self) -> None:

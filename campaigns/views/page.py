@@ -16,6 +16,7 @@ from campaigns.forms import ScheduleForm, TestForm
 from campaigns.models import Campaign
 from campaigns.states import may_move
 from core.errors import DomainError
+from tracking.queries import people_by_origin
 
 #: verb -> who may say it
 VERBS: dict[str, Action] = {
@@ -75,3 +76,20 @@ def act(request: StaffRequest, campaign: Campaign, command: Callable[[], Any], *
     else:
         messages.success(request, said)
     return redirect("campaigns:detail", campaign.pk)
+
+
+def show_overview(request: StaffRequest, campaign: Campaign, **context: Any) -> HttpResponse:
+    """The first tab; `context` carries a dialog's refused form back to it."""
+    if campaign.started_at is not None:
+        context |= {"progress": queries.progress(campaign), "back": people_by_origin([campaign.pk])[campaign.pk]}
+    elif campaign.state == Campaign.State.DRAFT:
+        context["returned"] = campaign.notes.order_by("-at").first()
+    newer = queries.newer_template(campaign)
+    return show(request, "detail", campaign, names=_names(campaign), newer_template=newer, **context)
+
+
+def _names(campaign: Campaign) -> dict[str, str]:
+    """Who wrote, submitted and approved it, by name."""
+    roles = {key: getattr(campaign, key) for key in ("created_by", "submitted_by", "approved_by")}
+    names = dict(User.objects.filter(pk__in=[pk for pk in roles.values() if pk]).values_list("pk", "name"))
+    return {key: names.get(pk, "") for key, pk in roles.items()}

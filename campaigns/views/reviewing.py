@@ -37,7 +37,7 @@ def campaign_review(request: StaffRequest, campaign_id: UUID) -> HttpResponse:
             form.add_error(None, str(refusal))
         else:
             return redirect("campaigns:detail", campaign.pk)
-    author = User.objects.filter(pk=campaign.submitted_by).first()
+    author = User.objects.filter(pk=campaign.submitted_by).first() if campaign.submitted_by else None
     return show(
         request,
         "review",

@@ -10,7 +10,7 @@ from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from campaigns import commands, queries
 from campaigns.forms import ScheduleForm, TestForm
-from campaigns.views.page import act, load, show, verbs
+from campaigns.views.page import act, load, show_overview, verbs
 
 
 @may(Action.CAMPAIGNS_SEND)
@@ -22,7 +22,7 @@ def campaign_schedule(request: StaffRequest, campaign_id: UUID) -> HttpResponse:
         return act(request, campaign, lambda: commands.send_now(campaign, by=request.user), said=said)
     form = ScheduleForm(request.POST, zone=request.user.time_zone)
     if not form.is_valid():
-        return show(request, "detail", campaign, schedule_form=form, schedule_open=True)
+        return show_overview(request, campaign, schedule_form=form, schedule_open=True)
     at = form.cleaned_data["at"]
     said = "Scheduled. You can take it off the schedule until it starts."
     return act(request, campaign, lambda: commands.schedule(campaign, at=at, by=request.user), said=said)
@@ -68,7 +68,7 @@ def campaign_test(request: StaffRequest, campaign_id: UUID) -> HttpResponse:
     campaign = load(campaign_id)
     form = TestForm(request.POST)
     if not form.is_valid():
-        return show(request, "detail", campaign, test_form=form, test_open=True)
+        return show_overview(request, campaign, test_form=form, test_open=True)
     persona = form.cleaned_data["persona"]
     said = "The test is on its way to your own address."
     return act(request, campaign, lambda: commands.test_send(campaign, persona=persona, by=request.user), said=said)

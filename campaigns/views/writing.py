@@ -16,7 +16,7 @@ from campaigns import approval, commands, queries
 from campaigns.forms import CampaignForm, FilterForm, chosen_segment, chosen_template
 from campaigns.models import Campaign
 from campaigns.states import may_move
-from campaigns.views.page import act, load, show
+from campaigns.views.page import act, load, show, show_overview
 from content.preview import Preview, all_personas, preview
 from core.errors import DomainError
 from segments import queries as segments
@@ -88,22 +88,7 @@ def campaign_edit(request: StaffRequest, campaign_id: UUID) -> HttpResponse:
 @may(Action.CAMPAIGNS_VIEW)
 @require_GET
 def campaign_detail(request: StaffRequest, campaign_id: UUID) -> HttpResponse:
-    campaign = load(campaign_id)
-    state = Campaign.State(campaign.state)
-    context: dict[str, object] = {}
-    if campaign.started_at is not None:
-        context = {"progress": queries.progress(campaign), "back": people_by_origin([campaign.pk])[campaign.pk]}
-    elif state == Campaign.State.DRAFT:
-        context = {"returned": campaign.notes.order_by("-at").first()}
-    context["newer_template"] = queries.newer_template(campaign)
-    return show(request, "detail", campaign, names=_names(campaign), **context)
-
-
-def _names(campaign: Campaign) -> dict[str, str]:
-    """Who wrote, submitted and approved it, by name."""
-    roles = {key: getattr(campaign, key) for key in ("created_by", "submitted_by", "approved_by")}
-    names = dict(User.objects.filter(pk__in=[pk for pk in roles.values() if pk]).values_list("pk", "name"))
-    return {key: names.get(pk, "") for key, pk in roles.items()}
+    return show_overview(request, load(campaign_id))
 
 
 @may(Action.CONTACTS_VIEW)
