@@ -5,7 +5,8 @@ from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.endpoints import ApiRequest, Endpoint
@@ -26,6 +27,9 @@ from contacts.serializers import (
     WrittenOut,
 )
 from contacts.values import display, masked
+
+#: Body of a bulk request, in bytes.
+MAX_BULK_BYTES = 32 << 20
 
 
 def _shown(contact: Contact, record: Record, live: dict[str, Attribute]) -> dict[str, Any]:
@@ -137,8 +141,22 @@ class ByExternalId(Endpoint):
         return Response(answer, status=201 if outcome == "created" else 200)
 
 
+class TooLarge(APIException):
+    status_code = 413
+    default_code = "too_large"
+    default_detail = f"A request may be at most {MAX_BULK_BYTES >> 20} MB. Send fewer people at a time."
+
+
 class BulkContacts(Endpoint):
     scopes = {"POST": Action.CONTACTS_EDIT}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Ten thousand people are more than a form may hold: read them here, up to a limit of our own."""
+        plain = request._request
+        if int(plain.META.get("CONTENT_LENGTH") or 0) > MAX_BULK_BYTES:
+            raise TooLarge
+        plain._body = plain.read()
+        super().initial(request, *args, **kwargs)
 
     @extend_schema(request=BulkIn, responses=BulkOut)
     def post(self, request: ApiRequest) -> Response:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from audit.commands import record as audit
 from contacts import queries, signals, upsert, values
@@ -19,6 +19,7 @@ __all__ = ["Person", "UpsertResult", "clean_coded", "create", "delete", "delete_
 
 #: Entries a coded list may hold; more is a mistake in the file.
 MAX_CODED = 20_000
+TAKEN = "Another contact already has this external id. Open that contact, or give another id."
 
 
 @dataclass(slots=True)
@@ -96,9 +97,13 @@ def _write_one(person: Person, known: upsert.Known | None, by: By) -> Contact:
             raise ExternalIdTaken(
                 "Another contact already has this external id. Open that contact, or give another id."
             )
-    written = upsert.apply(upsert.Plan([upsert.Change(0, known, merged)]))
+    try:
+        with transaction.atomic():
+            written = upsert.apply(upsert.Plan([upsert.Change(0, known, merged)]))
+    except IntegrityError:
+        written = []
     if not written:
-        raise ExternalIdTaken("Another contact already has this external id. Open that contact, or give another id.")
+        raise ExternalIdTaken(TAKEN)
     contact = Contact.objects.get(pk=written[0].id)
     keys = sorted({*person.values, *person.coded})
     audit("contact.changed" if known else "contact.created", by=by, target=contact, subject=contact.pk, keys=keys)

@@ -91,9 +91,11 @@ class PersonForm(forms.Form):
             if now is not None:
                 now_is = f"Now {values.masked(attribute, now)}. Leave it empty to keep it."
                 field.help_text = f"{field.help_text} {now_is}".strip()
-                self.fields[f"clear-{key}"] = forms.BooleanField(
-                    required=False, label=f"Remove {attribute.label[:1].lower()}{attribute.label[1:]}"
-                )
+                self.fields[f"clear-{key}"] = forms.BooleanField(required=False, label=f"Remove {attribute.label}")
+
+    def pairs(self) -> list[tuple[forms.BoundField, forms.BoundField | None]]:
+        """Each field beside the box that removes its value, where there is one."""
+        return [(self[key], self[f"clear-{key}"] if f"clear-{key}" in self.fields else None) for key in self.live]
 
     def clean(self) -> dict[str, Any]:
         """`values`: what was typed, in stored form; None where a value is to be removed."""

@@ -132,6 +132,8 @@ def history(contact: Contact, *, limit: int = 100) -> list[Happening]:
         what = "Added" if touch.created else "Changed"
         undone = ", since undone" if touch.owner.state == Import.State.UNDONE else ""
         happenings.append(Happening(touch.at, "upload", f"{what} by an import{undone}", import_id=touch.owner_id))
+    if not any(item.text.startswith("Added") for item in happenings):
+        happenings.append(Happening(contact.created_at, "plus", "Added"))
     return sorted(happenings, key=lambda item: item.at, reverse=True)[:limit]
 
 

@@ -1,6 +1,9 @@
 """Work on an import for a while, step by step, under a lease."""
 
+import logging
 import time
+import traceback
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +19,7 @@ from contacts.models import Import
 from core import clock
 from core.actors import SYSTEM
 
+log = logging.getLogger(__name__)
 State = Import.State
 #: Seconds of work per task; a task that ran longer than the broker's patience would run twice.
 SLICE = 20.0
@@ -42,6 +46,9 @@ def work(import_id: UUID, *, seconds: float = SLICE) -> bool:
         raise  # the database went away: the sweep comes back to it
     except Exception as fault:  # an import that fails says so on its page, whatever the fault
         kind = type(fault).__name__
+        place = traceback.extract_tb(fault.__traceback__)[-1]
+        # Where and what kind, never the message: it may quote a value.
+        log.error("Import %s stopped: %s at %s:%s", import_id, kind, Path(place.filename).name, place.lineno)
         _fail(import_id, epoch, f"An unexpected fault stopped it ({kind}). Try again, or ask your administrator.")
     return False
 

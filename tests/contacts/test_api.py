@@ -93,6 +93,25 @@ def test_bulk_refuses_more_than_ten_thousand_people() -> None:
     assert "10000" in str(response.json())
 
 
+@pytest.mark.parametrize("key", ["", "import-of-today"])
+def test_bulk_takes_bodies_larger_than_forms_may_be(key: str, settings: Any) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000
+    api = Api("contacts.edit")
+    if key:
+        api.headers["Idempotency-Key"] = key
+    body = {"people": [{"values": {"external_id": f"E{i}", "email": f"e{i}@example.com"}} for i in range(500)]}
+    assert api("post", "contacts/bulk", body).json()["created"] == 500
+    again = api("post", "contacts/bulk", body)
+    assert again.json()["created"] == (500 if key else 0)
+    assert Contact.objects.count() == 500
+
+
+def test_a_bulk_request_beyond_the_limit_is_refused_in_the_one_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("contacts.api.MAX_BULK_BYTES", 1000)
+    response = Api("contacts.edit")("post", "contacts/bulk", {"people": [{"values": {"city": "x" * 2000}}]})
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "too_large")
+
+
 def test_lists_are_masked_and_cost_the_same_for_one_and_three() -> None:
     api = Api("contacts.view")
     make_people(1, email="ada.lovelace@example.com")
