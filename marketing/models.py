@@ -1,5 +1,7 @@
 """What a local run keeps beside the product's own tables: the mails its catcher took."""
 
+from email.utils import parseaddr
+
 from django.db import models
 
 from core.declarations import Declaration
@@ -23,3 +25,13 @@ class CapturedMail(models.Model):
 
     def __str__(self) -> str:
         return f"Captured mail {self.pk}"
+
+    @property
+    def sender_name(self) -> str:
+        """Who it says it is from, without the address where there is a name."""
+        name, address = parseaddr(self.summary["from"])
+        return name or address
+
+    @property
+    def tls_version(self) -> str:
+        return self.tls.partition(" ")[0]

@@ -1,4 +1,4 @@
-"""Campaigns of the demo: one that went out nine days ago through the real door, one in review, one draft."""
+"""Campaigns of the demo: two that went out through the real door, one in review, one draft."""
 
 import asyncio
 import threading
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from random import Random
+from typing import Any
 
 from django.conf import settings
 
@@ -27,9 +28,6 @@ from marketing.demo.people import SEED
 from marketing.processes import await_port
 from tracking.models import Event
 
-#: How long ago the finished campaign went out.
-DAYS_AGO = 9
-
 
 def templates(clinic: Clinic) -> dict[str, Template]:
     marketer = clinic.staff["marketer"]
@@ -39,30 +37,22 @@ def templates(clinic: Clinic) -> dict[str, Template]:
 
 
 def campaigns_of(clinic: Clinic, written: dict[str, Template], sender: Sender) -> None:
-    marketer, approver = clinic.staff["marketer"], clinic.staff["approver"]
-    with clock.set_to(morning(DAYS_AGO)), _catching():
-        letter = campaigns.commands.create(
-            name="Staying well this season",
-            segment=clinic.segments["tips"],
-            template=written["education"],
-            topic=clinic.topics["tips"],
-            sender=sender,
-            track_opens=True,
-            track_clicks=True,
-            by=marketer,
-        )
-        campaigns.commands.submit(letter, by=marketer)
-        campaigns.commands.approve(letter, by=approver, note="Reads well. Good to go.")
-        campaigns.commands.schedule(letter, at=clock.now(), by=approver)
-        letter.refresh_from_db()
-        if letter.state == Campaign.State.SCHEDULED:  # where jobs run at once, this one has
-            campaigns.commands.start(letter)
-        while delivery.engine.drain(Stream.MARKETING, seconds=30):
-            pass
-    letter.refresh_from_db()
-    assert letter.state == Campaign.State.FINISHED, letter.state
-    Campaign.objects.filter(pk=letter.pk).update(created_at=morning(DAYS_AGO + 2), updated_at=letter.finished_at)
-    _engagement(letter)
+    marketer = clinic.staff["marketer"]
+    with _catching():
+        for name, template, segment, topic, days_ago in (
+            ("New evening hours at Harbor", "new_product", "tips", "offers", 34),
+            ("Staying well this season", "education", "tips", "tips", 9),
+        ):
+            choices = {
+                "name": name,
+                "template": written[template],
+                "segment": clinic.segments[segment],
+                "topic": clinic.topics[topic],
+                "sender": sender,
+                "track_opens": True,
+                "track_clicks": True,
+            }
+            _engagement(_went_out(clinic, choices, days_ago))
     review = campaigns.commands.create(
         name="Eye screening for people with diabetes",
         segment=clinic.segments["diabetes"],
@@ -72,12 +62,27 @@ def campaigns_of(clinic: Clinic, written: dict[str, Template], sender: Sender) -
         by=marketer,
     )
     campaigns.commands.submit(review, by=marketer)
-    campaigns.commands.create(
-        name="Flu shots at all three clinics",
-        segment=clinic.segments["flu"],
-        topic=clinic.topics["reminders"],
-        by=marketer,
-    )
+    flu = {"segment": clinic.segments["flu"], "topic": clinic.topics["reminders"]}
+    campaigns.commands.create(name="Flu shots at all three clinics", by=marketer, **flu)
+
+
+def _went_out(clinic: Clinic, choices: dict[str, Any], days_ago: int) -> Campaign:
+    """A campaign that was written, approved and sent that many days ago, by the engine itself."""
+    marketer, approver = clinic.staff["marketer"], clinic.staff["approver"]
+    with clock.set_to(morning(days_ago)):
+        campaign = campaigns.commands.create(by=marketer, **choices)
+        campaigns.commands.submit(campaign, by=marketer)
+        campaigns.commands.approve(campaign, by=approver, note="Reads well. Good to go.")
+        campaigns.commands.schedule(campaign, at=clock.now(), by=approver)
+        campaign.refresh_from_db()
+        if campaign.state == Campaign.State.SCHEDULED:  # where jobs run at once, this one has
+            campaigns.commands.start(campaign)
+        while delivery.engine.drain(Stream.MARKETING, seconds=30):
+            pass
+    campaign.refresh_from_db()
+    assert campaign.state == Campaign.State.FINISHED, campaign.state
+    Campaign.objects.filter(pk=campaign.pk).update(created_at=morning(days_ago + 2), updated_at=campaign.finished_at)
+    return campaign
 
 
 @contextmanager
@@ -106,7 +111,7 @@ def _catching() -> Iterator[None]:
 
 def _engagement(campaign: Campaign) -> None:
     """Opens and clicks as a clinic sees them: most within a day, some by machines, a few who leave."""
-    random = Random(SEED + 2)
+    random = Random(f"{SEED} {campaign.started_at:%d}")
     sent = Delivery.objects.filter(origin_id=campaign.pk, outcome=Delivery.Outcome.SENT).order_by("contact_id")
     rows = list(sent.values_list("id", "contact_id", "at"))
     assert campaign.template_version is not None

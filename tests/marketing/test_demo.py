@@ -52,15 +52,14 @@ def test_the_first_run_is_worth_looking_at(monkeypatch: pytest.MonkeyPatch) -> N
     assert sum(len(page) for page in iter_open()) == 2_000
     assert {role for user in User.objects.all() for role in user.roles} == set(Role.values)
     assert Template.objects.filter(starter=True).count() == 6
-    assert sorted(Campaign.objects.values_list("state", flat=True)) == ["DRAFT", "FINISHED", "IN_REVIEW"]
+    assert sorted(Campaign.objects.values_list("state", flat=True)) == ["DRAFT", "FINISHED", "FINISHED", "IN_REVIEW"]
     acts = dict(LedgerEntry.objects.values_list("act").annotate(n=Count("pk")))
     assert acts[Act.OPT_IN] > 1_000
     assert acts[Act.OPT_OUT] > 20
 
-    # The finished campaign really went out: each recipient has one outcome, each mail lies in the mailbox.
-    campaign = Campaign.objects.get(state="FINISHED")
+    # The finished ones really went out: each recipient has one outcome, each mail lies in the mailbox.
     outcomes = dict(Delivery.objects.values_list("outcome").annotate(n=Count("pk")))
-    assert sum(outcomes.values()) == campaign.audience_size
+    assert sum(outcomes.values()) == sum(Campaign.objects.values_list("audience_size", flat=True))
     assert CapturedMail.objects.count() == outcomes["sent"]
     assert outcomes["failed"] > 0
     assert set(SmtpSession.objects.values_list("tls_version", flat=True)) == {"TLSv1.3"}
