@@ -1,6 +1,5 @@
 """Consents for machines: the same commands as the pages."""
 
-from typing import Any, TypedDict
 from uuid import UUID
 
 from django.http import Http404
@@ -10,10 +9,9 @@ from rest_framework.response import Response
 
 import contacts.queries
 from accounts.endpoints import ApiRequest, Endpoint
-from accounts.models import ApiToken
 from accounts.policy import Action
 from consent import commands, queries
-from consent.models import Authorization, LedgerEntry, Source
+from consent.models import Authorization, Source
 from consent.serializers import (
     ActIn,
     AuthorizationIn,
@@ -52,28 +50,15 @@ class Consents(Endpoint):
             raise Http404
         if not Contact.objects.filter(pk=contact_id).exists():
             raise Http404
-        kept: Said = {"source": asked["source"], "evidence": asked["evidence"], "by": request.user}
-        return Response(EntryOut(_act(asked["act"], contact_id, asked.get("topic_id"), kept)).data, status=201)
-
-
-class Said(TypedDict):
-    source: str
-    evidence: dict[str, Any]
-    by: ApiToken
-
-
-def _act(act: str, contact_id: UUID, topic_id: UUID | None, said: Said) -> LedgerEntry:
-    if act == "opt_in_requested" and topic_id:
-        return commands.request_opt_in(contact_id, topic_id, **said)
-    if act in {"opt_in", "opt_in_everything"}:
-        return commands.opt_in(contact_id, topic_id if act == "opt_in" else None, **said)
-    if act in {"opt_out", "opt_out_all"}:
-        return commands.opt_out(contact_id, topic_id if act == "opt_out" else None, **said)
-    if act == "address_confirmed":
-        return commands.confirm_address(contact_id, **said)
-    if act == "special_consent":
-        return commands.give_special_consent(contact_id, **said)
-    return commands.revoke_special_consent(contact_id, **said)
+        entry = commands.say(
+            contact_id,
+            asked["act"],
+            asked.get("topic_id"),
+            source=asked["source"],
+            evidence=asked["evidence"],
+            by=request.user,
+        )
+        return Response(EntryOut(entry).data, status=201)
 
 
 class State(Endpoint):
@@ -93,6 +78,7 @@ class State(Endpoint):
                 "opted_out_all": facts.opted_out_all,
                 "address_confirmed": facts.address_confirmed,
                 "special_consent": facts.special_consent,
+                "counting_refused": facts.counting_refused,
                 "authorization_id": facts.authorization.id if facts.authorization else None,
                 "topics": [
                     {

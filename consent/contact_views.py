@@ -1,6 +1,5 @@
 """The consent side of one person: shown on their page by address, recorded from there."""
 
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -57,33 +56,18 @@ def record(request: StaffRequest, contact_id: UUID) -> HttpResponse:
     if not form.is_valid():
         return _panel(request, contact_id, form)
     try:
-        _record(request, contact_id, form)
+        commands.say(
+            contact_id,
+            form.cleaned_data["what"],
+            UUID(form.cleaned_data["topic"]) if form.cleaned_data["topic"] else None,
+            source=Source.STAFF,
+            evidence=form.evidence(),
+            by=request.user,
+        )
     except DomainError as refusal:
         form.add_error(None, str(refusal))
         return _panel(request, contact_id, form)
     return _panel(request, contact_id, done="Recorded.")
-
-
-def _record(request: StaffRequest, contact_id: UUID, form: RecordForm) -> None:
-    what = form.cleaned_data["what"]
-    topic = UUID(form.cleaned_data["topic"]) if form.cleaned_data["topic"] else None
-    kept: dict[str, Any] = {
-        "source": Source.STAFF,
-        "evidence": form.evidence(),
-        "by": request.user,
-    }
-    if what == "request" and topic:
-        commands.request_opt_in(contact_id, topic, **kept)
-    elif what in {"opt_in", "resume"}:
-        commands.opt_in(contact_id, topic if what == "opt_in" else None, **kept)
-    elif what in {"opt_out", "opt_out_all"}:
-        commands.opt_out(contact_id, topic if what == "opt_out" else None, **kept)
-    elif what == "confirm":
-        commands.confirm_address(contact_id, **kept)
-    elif what == "special":
-        commands.give_special_consent(contact_id, **kept)
-    else:
-        commands.revoke_special_consent(contact_id, **kept)
 
 
 @may(Action.CONSENT_RECORD)

@@ -124,15 +124,17 @@ class RecordForm(forms.Form):
 
     WHAT = [
         ("opt_in", "Opted in to a topic"),
-        ("request", "Wants to opt in: send a mail to confirm it"),
+        ("opt_in_requested", "Wants to opt in: send a mail to confirm it"),
         ("opt_out", "Opted out of a topic"),
         ("opt_out_all", "Opted out of everything"),
-        ("resume", "Takes back an opt-out of everything"),
-        ("confirm", "Confirmed that the address is theirs"),
-        ("special", "Consented to use of special-category information"),
-        ("special_revoked", "Revoked that consent"),
+        ("opt_in_everything", "Takes back an opt-out of everything"),
+        ("address_confirmed", "Confirmed that the address is theirs"),
+        ("special_consent", "Consented to use of special-category information"),
+        ("special_consent_revoked", "Revoked that consent"),
+        ("counting_refused", "Wants no opens and clicks counted"),
+        ("counting_allowed", "Allows opens and clicks to be counted"),
     ]
-    NEEDS_TOPIC = frozenset({"opt_in", "request", "opt_out"})
+    NEEDS_TOPIC = frozenset({"opt_in", "opt_in_requested", "opt_out"})
 
     what = forms.ChoiceField(label="What happened", choices=WHAT)
     topic = forms.ChoiceField(required=False, help_text="Needed for a topic's opt-in and opt-out.")

@@ -50,6 +50,8 @@ class Act(TextChoices):
     AUTHORIZATION_REVOKED = "authorization_revoked", "Revoked a HIPAA authorization"
     SPECIAL_CONSENT = "special_consent", "Consented to use of special-category information"
     SPECIAL_CONSENT_REVOKED = "special_consent_revoked", "Revoked that consent"
+    COUNTING_REFUSED = "counting_refused", "Wants no opens and clicks counted"
+    COUNTING_ALLOWED = "counting_allowed", "Allows opens and clicks to be counted"
 
 
 class Source(TextChoices):

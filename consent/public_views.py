@@ -141,10 +141,12 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
             evidence=evidence(request, text=PREFERENCES_TEXT, delivery_id=message.delivery_id),
             by=PATIENT,
             delivery_id=message.delivery_id,
+            counting="counting" in form if "asked" in form else None,
         )
         done = "saved"
     states = queries.states_of(contact_id)
-    return page(request, "preferences", states=states, done=done, text=PREFERENCES_TEXT, **context)
+    counting = not queries.counting_refused(contact_id)
+    return page(request, "preferences", states=states, done=done, text=PREFERENCES_TEXT, counting=counting, **context)
 
 
 @patient_page

@@ -28,6 +28,7 @@ CROSS JOIN LATERAL (SELECT CASE
     WHEN l.topic_id IS NOT NULL THEN NULL
     WHEN l.act IN ('opt_out_all', 'opt_in') THEN 'everything'
     WHEN l.act IN ('special_consent', 'special_consent_revoked') THEN 'special'
+    WHEN l.act IN ('counting_refused', 'counting_allowed') THEN 'counting'
     WHEN l.act = 'address_confirmed' AND (l.address_index IS NULL OR EXISTS (
         SELECT FROM contacts_contact c WHERE c.id = l.contact_id AND c.email_index = l.address_index)) THEN 'address'
 END AS strand) s
@@ -186,6 +187,12 @@ def pending_request(contact_id: UUID, topic_id: UUID) -> LedgerEntry | None:
     rows = LedgerEntry.objects.filter(contact_id=contact_id).filter(Q(topic_id=topic_id) | Q(act=Act.OPT_OUT_ALL))
     last = rows.order_by("-number").first()
     return last if last is not None and last.act == Act.OPT_IN_REQUESTED else None
+
+
+def counting_refused(contact_id: UUID) -> bool:
+    """Whether this person wants no opens and clicks counted (TRK-02)."""
+    acts = LedgerEntry.objects.filter(contact_id=contact_id, act__in=[Act.COUNTING_REFUSED, Act.COUNTING_ALLOWED])
+    return acts.order_by("-number").values_list("act", flat=True).first() == Act.COUNTING_REFUSED
 
 
 def authorizations_of(contact_id: UUID) -> list[Authorization]:

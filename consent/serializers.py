@@ -17,6 +17,8 @@ ACTS = (
     "address_confirmed",
     "special_consent",
     "special_consent_revoked",
+    "counting_refused",
+    "counting_allowed",
 )
 
 
@@ -37,7 +39,9 @@ class ActIn(serializers.Serializer[Any]):
     external_id = serializers.CharField(required=False, max_length=254)
     act = serializers.ChoiceField(choices=ACTS)
     topic_id = serializers.UUIDField(required=False, help_text="Needed by opt_in, opt_in_requested and opt_out.")
-    source = serializers.ChoiceField(choices=[Source.API, Source.FORM], default=Source.API)
+    source = serializers.ChoiceField(  # type: ignore[assignment]  # DRF takes declared fields off the class
+        choices=[Source.API, Source.FORM], default=Source.API
+    )
     evidence = EvidenceIn(required=False, default=dict)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -52,7 +56,6 @@ class EntryOut(serializers.ModelSerializer[LedgerEntry]):
     """One act of the ledger, with its evidence."""
 
     evidence = serializers.DictField(child=serializers.CharField())
-    act = serializers.ChoiceField(choices=Act.choices)
 
     class Meta:
         model = LedgerEntry
@@ -76,7 +79,7 @@ class LedgerQuery(serializers.Serializer[Any]):
     contact_id = serializers.UUIDField(required=False)
     topic_id = serializers.UUIDField(required=False)
     act = serializers.ChoiceField(choices=Act.choices, required=False)
-    source = serializers.ChoiceField(choices=Source.choices, required=False)
+    source = serializers.ChoiceField(choices=Source.choices, required=False)  # type: ignore[assignment]
     since = serializers.DateTimeField(required=False)
     until = serializers.DateTimeField(required=False, help_text="Exclusive.")
 
@@ -100,6 +103,7 @@ class StateOut(serializers.Serializer[Any]):
     opted_out_all = serializers.BooleanField()
     address_confirmed = serializers.UUIDField(allow_null=True)
     special_consent = serializers.UUIDField(allow_null=True)
+    counting_refused = serializers.BooleanField()
     authorization_id = serializers.UUIDField(allow_null=True)
     topics = TopicStateOut(many=True)
 

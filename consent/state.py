@@ -1,7 +1,7 @@
 """What the ledger adds up to. Pure: the last word of each kind counts, and a later yes lifts an earlier no.
 
-Three strands per person decide about a topic: the topic's own acts, the acts about everything (opting out of
-everything, and taking that back), and what was said about address, authorization and special categories.
+Strands per person decide about a topic: the topic's own acts, the acts about everything (opting out of
+everything, and taking that back), and what was said about address, authorization, special categories and counting.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ TOPIC = frozenset({Act.OPT_IN, Act.OPT_IN_VOIDED, Act.OPT_OUT})
 EVERYTHING = frozenset({Act.OPT_OUT_ALL, Act.OPT_IN})
 ADDRESS = frozenset({Act.ADDRESS_CONFIRMED})
 SPECIAL = frozenset({Act.SPECIAL_CONSENT, Act.SPECIAL_CONSENT_REVOKED})
-REQUEST = frozenset({Act.OPT_IN_REQUESTED})
+COUNTING = frozenset({Act.COUNTING_REFUSED, Act.COUNTING_ALLOWED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ class ConsentFacts:
     address_confirmed: UUID | None = None
     authorization: AuthorizationFacts | None = None
     special_consent: UUID | None = None
+    #: TRK-02: the person wants no opens and clicks counted.
+    counting_refused: bool = False
 
 
 NOTHING_SAID = ConsentFacts()
@@ -61,7 +63,8 @@ def strand_of(row: Row, topic_id: UUID | None) -> str | None:
     """The strand a row belongs to when asked about this topic; None: it has no say there."""
     if row.topic_id is not None:
         return "topic" if row.topic_id == topic_id and row.act in TOPIC else None
-    for name, acts in (("everything", EVERYTHING), ("address", ADDRESS), ("special", SPECIAL)):
+    strands = (("everything", EVERYTHING), ("address", ADDRESS), ("special", SPECIAL), ("counting", COUNTING))
+    for name, acts in strands:
         if row.act in acts:
             return name
     return None
@@ -84,7 +87,7 @@ def facts(last: Mapping[str, Row], authorization: AuthorizationFacts | None = No
     out_of_all = everything is not None and everything.act == Act.OPT_OUT_ALL
     if out_of_all and yes is not None and everything is not None:
         out_of_all = yes.number < everything.number
-    address, special = last.get("address"), last.get("special")
+    address, special, counting = last.get("address"), last.get("special"), last.get("counting")
     return ConsentFacts(
         opted_in=yes.id if yes else None,
         double=bool(yes and yes.double),
@@ -93,4 +96,5 @@ def facts(last: Mapping[str, Row], authorization: AuthorizationFacts | None = No
         address_confirmed=address.id if address else None,
         authorization=authorization,
         special_consent=special.id if special and special.act == Act.SPECIAL_CONSENT else None,
+        counting_refused=counting is not None and counting.act == Act.COUNTING_REFUSED,
     )

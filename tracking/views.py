@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
+import consent.queries
 from accounts.network import client_address
 from accounts.requests import public
 from core import clock
@@ -53,8 +54,10 @@ def _message(token: str) -> tuple[MessageToken, Resolved]:
 
 
 def _record(request: HttpRequest, kind: str, own: MessageToken, message: Resolved, link: int | None = None) -> None:
-    # Who asks not to be measured (Global Privacy Control) is not; HEAD is no visit.
+    # Who asks not to be measured, by Global Privacy Control or on the preference page, is not; HEAD is no visit.
     if request.method != "GET" or request.headers.get("Sec-GPC") == "1" or not commands.may_record(message, kind):
+        return
+    if consent.queries.counting_refused(message.contact_id):
         return
     visit = Visit(
         kind=kind,

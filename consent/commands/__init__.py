@@ -1,6 +1,7 @@
 """What changes what we may do. Every withdrawal here waits for senders and then binds them (consent.locks)."""
 
 from consent.commands.acts import (
+    allow_counting,
     confirm_address,
     confirm_opt_in,
     give_special_consent,
@@ -9,6 +10,7 @@ from consent.commands.acts import (
     request_opt_in,
     revoke_special_consent,
     save_preferences,
+    say,
 )
 from consent.commands.authorizations import authorize, revoke_authorization
 from consent.commands.exports import finish_export, start_export
@@ -19,6 +21,7 @@ from consent.ledger import NewAct
 
 __all__ = [
     "NewAct",
+    "allow_counting",
     "authorize",
     "confirm_address",
     "confirm_opt_in",
@@ -36,6 +39,7 @@ __all__ = [
     "revoke_authorization",
     "revoke_special_consent",
     "save_preferences",
+    "say",
     "start_export",
     "suppress",
     "undo_import",

@@ -1,6 +1,6 @@
 """One person, one act."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ from django.db import transaction
 from audit.commands import record
 from consent import locks, queries
 from consent.commands import addresses
-from consent.errors import NothingToConfirm, UnknownContact
+from consent.errors import NothingToConfirm, UnknownContact, UnknownTopic
 from consent.ledger import NewAct, append
 from consent.models import Act, LedgerEntry, Source, Topic
 from consent.signals import withdrawn
@@ -116,10 +116,17 @@ def save_preferences(
     evidence: Evidence,
     by: By,
     delivery_id: UUID | None = None,
+    counting: bool | None = None,
 ) -> int:
-    """Make the person receive exactly these live topics; returns how many changed."""
+    """Make the person receive exactly these live topics; returns how many changed.
+
+    `counting`: whether their opens and clicks may be counted; None: they were not asked.
+    """
     locks.hold_exclusive([contact_id])
     changed = 0
+    if counting is not None and counting == queries.counting_refused(contact_id):
+        allow_counting(contact_id, counting, source=source, evidence=evidence, by=by)
+        changed += 1
     for state in queries.states_of(contact_id):
         if state.receives == (state.topic.pk in wanted):
             continue
@@ -211,8 +218,38 @@ def give_special_consent(contact_id: UUID, *, source: str, evidence: Evidence, b
 
 
 @transaction.atomic
+def allow_counting(contact_id: UUID, allowed: bool, *, source: str, evidence: Evidence = None, by: By) -> LedgerEntry:
+    """Record whether a person's opens and clicks may be counted (TRK-02); they may until the person says no."""
+    act = Act.COUNTING_ALLOWED if allowed else Act.COUNTING_REFUSED
+    entry = append(NewAct(contact_id, act, source, evidence=evidence or {}), by=by)
+    record("consent.counting", by=by, target=entry, subject=contact_id, allowed=allowed, source=source)
+    return entry
+
+
+@transaction.atomic
 def revoke_special_consent(contact_id: UUID, *, source: str, evidence: Evidence = None, by: By) -> LedgerEntry:
     locks.hold_exclusive([contact_id])
     entry = append(NewAct(contact_id, Act.SPECIAL_CONSENT_REVOKED, source, evidence=evidence or {}), by=by)
     record("consent.special_revoked", by=by, target=entry, subject=contact_id, source=source)
     return entry
+
+
+def say(
+    contact_id: UUID, act: str, topic: UUID | None = None, *, source: str, evidence: Evidence = None, by: By
+) -> LedgerEntry:
+    """Record one act by its name, for pages and API alike. `opt_in_everything` takes an opt-out of everything back."""
+    whole: dict[str, Callable[..., LedgerEntry]] = {
+        "opt_out_all": opt_out,
+        "opt_in_everything": opt_in,
+        "address_confirmed": confirm_address,
+        "special_consent": give_special_consent,
+        "special_consent_revoked": revoke_special_consent,
+        "counting_refused": partial(allow_counting, allowed=False),
+        "counting_allowed": partial(allow_counting, allowed=True),
+    }
+    if act in whole:
+        return whole[act](contact_id, source=source, evidence=evidence, by=by)
+    about = {"opt_in": opt_in, "opt_in_requested": request_opt_in, "opt_out": opt_out}[act]
+    if topic is None:
+        raise UnknownTopic("Choose the topic this is about.")
+    return about(contact_id, topic, source=source, evidence=evidence, by=by)

@@ -46,6 +46,8 @@ def test_a_consent_is_recorded_by_external_id_and_read_back(call):
         ("address_confirmed", "address_confirmed"),
         ("special_consent", "special_consent"),
         ("special_consent_revoked", "special_consent_revoked"),
+        ("counting_refused", "counting_refused"),
+        ("counting_allowed", "counting_allowed"),
     ],
 )
 def test_every_act_can_be_recorded(act, kept, call):

@@ -211,13 +211,15 @@ def test_a_persons_own_opt_out_cannot_be_released_by_staff(client, officer):
     ("what", "act"),
     [
         ("opt_in", Act.OPT_IN),
-        ("request", Act.OPT_IN_REQUESTED),
+        ("opt_in_requested", Act.OPT_IN_REQUESTED),
         ("opt_out", Act.OPT_OUT),
         ("opt_out_all", Act.OPT_OUT_ALL),
-        ("resume", Act.OPT_IN),
-        ("confirm", Act.ADDRESS_CONFIRMED),
-        ("special", Act.SPECIAL_CONSENT),
-        ("special_revoked", Act.SPECIAL_CONSENT_REVOKED),
+        ("opt_in_everything", Act.OPT_IN),
+        ("address_confirmed", Act.ADDRESS_CONFIRMED),
+        ("special_consent", Act.SPECIAL_CONSENT),
+        ("special_consent_revoked", Act.SPECIAL_CONSENT_REVOKED),
+        ("counting_refused", Act.COUNTING_REFUSED),
+        ("counting_allowed", Act.COUNTING_ALLOWED),
     ],
 )
 def test_staff_write_down_what_a_person_said(what, act, client, officer):
@@ -237,7 +239,7 @@ def test_staff_write_down_what_a_person_said(what, act, client, officer):
         ({}, "required"),
         ({"what": "opt_in"}, "Choose the topic."),
         ({"what": "opt_in", "topic": "TOPIC"}, "Say what the person agreed to"),
-        ({"what": "special"}, "Say what the person agreed to"),
+        ({"what": "special_consent"}, "Say what the person agreed to"),
         ({"what": "opt_in", "topic": "TOPIC", "text": "x", "given_on": "2999-01-01"}, "future"),
         ({"what": "nonsense"}, "not one of the available choices"),
         ({"what": "opt_out", "topic": "00000000-0000-0000-0000-000000000000"}, "not one of the available choices"),
@@ -258,7 +260,7 @@ def test_the_panel_of_somebody_deleted_or_unknown_still_answers(client, officer)
     people.delete(person, by=SYSTEM)
     for key in (person.pk, uuid7()):
         assert client.get(reverse("consent:for_contact", args=[key])).status_code == 200
-    data = {"what": "confirm"}
+    data = {"what": "address_confirmed"}
     assert "no such contact" in client.post(reverse("consent:record", args=[uuid7()]), data).content.decode()
 
 

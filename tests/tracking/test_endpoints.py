@@ -73,9 +73,9 @@ def test_a_click_leads_on_without_the_token(client, sent):
     assert Event.objects.get().link == 1
 
 
-def test_one_click_costs_one_insert(client, sent, django_assert_num_queries):
+def test_one_click_costs_one_read_and_one_insert(client, sent, django_assert_num_queries):
     _, token = sent.message()
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         get(client, links.click_url(token, 0))
 
 
@@ -133,6 +133,15 @@ def test_who_asks_not_to_be_measured_is_not(client, sent):
     _, token = sent.message()
     assert get(client, links.click_url(token, 0), **{"Sec-GPC": "1"}).status_code == 302
     assert not Event.objects.exists()
+
+
+def test_who_said_so_on_the_preference_page_is_not_measured(client, sent):
+    _, token = sent.message()
+    for kept in (0, 1):
+        client.post(f"/m/p/{token}", {"do": "save", "asked": "counting", **({"counting": "yes"} if kept else {})})
+        assert get(client, links.pixel_url(token)).status_code == 200
+        assert get(client, links.click_url(token, 0)).status_code == 302
+        assert Event.objects.count() == 2 * kept
 
 
 def test_a_scanner_that_visits_every_link_counts_as_a_machine_afterwards(client, sent):
