@@ -12,6 +12,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.response import Response
 
 from accounts.endpoints import ApiRequest, Endpoint
+from accounts.models import ApiToken
 from accounts.policy import Action
 from core.api.errors import body
 from segments import catalog as catalogs
@@ -81,11 +82,11 @@ class OneSegment(RuleEndpoint):
         return Response(status=204)
 
 
-def _counted(raw: Any, by: Any) -> Response:
+def _counted(raw: Any, by: ApiToken, *, saved: bool = False) -> Response:
     catalog = catalogs.load()
     rule = parse(raw, catalog)
     try:
-        answer = counting.ask(rule, by=by, catalog=catalog)
+        answer = counting.ask(rule, by=by, catalog=catalog, saved=saved)
     except PartTooSmall as refusal:
         # Answered, not raised: the question counts even where an Idempotency-Key holds the transaction.
         return Response(body(refusal.code, str(refusal)), status=refusal.status)
@@ -109,7 +110,7 @@ class CountOfSegment(RuleEndpoint):
     @extend_schema(request=None, responses=CountOut)
     def post(self, request: ApiRequest, segment_id: UUID) -> Response:
         """Count the people a segment matches now."""
-        return _counted(get_object_or_404(Segment, pk=segment_id).rule, request.user)
+        return _counted(get_object_or_404(Segment, pk=segment_id).rule, request.user, saved=True)
 
 
 class RuleSchema(Endpoint):

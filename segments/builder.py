@@ -18,6 +18,8 @@ MATCHES: Choices = [
 ANCHORS: Choices = [("on", "on a date"), ("today", "today"), ("ago", "days ago"), ("ahead", "days from now")]
 YES_NO: Choices = [("", "Choose…"), ("yes", "yes"), ("no", "no")]
 DID: Choices = [("did", "did"), ("did_not", "did not")]
+#: So many past mailings are offered, newest first.
+MAILINGS = 200
 EVENTS = {"received": "Received a mailing", "opened": "Opened a mailing", "clicked": "Clicked in a mailing"}
 
 
@@ -126,7 +128,12 @@ class Builder:
             view.offered = [("", "Choose a topic…"), *((str(i), name) for i, name in self.catalog.topics.items())]
         elif node.event:
             view.form, view.label, view.ops = "event", EVENTS.get(node.event, "Mailing"), DID
-            view.offered = [("", "any mailing"), *((str(m.id), m.label) for m in self.catalog.mailings.values())]
+            known = {str(m.id): m.label for m in self.catalog.mailings.values()}
+            chosen = node.part("mailing")
+            offered = [*known.items()][:MAILINGS]
+            if chosen in known and (chosen, known[chosen]) not in offered:
+                offered.append((chosen, known[chosen]))
+            view.offered = [("", "any mailing"), *offered]
         elif node.key in self.catalog.fields:
             self._attribute(node, view)
         elif node.part("subject"):

@@ -66,11 +66,7 @@ def load() -> Catalog:
             topics[topic.id] = topic.name
         else:
             removed_topics[topic.id] = (topic.name, topic.removed_at.date())
-    origins = (
-        Origin.objects.filter(kind=Origin.Kind.CAMPAIGN).select_related("template_version").order_by("-created_at")
-    )
-    mailings = {
-        o.id: Mailing(o.id, f"“{o.template_version.subject}” of {o.created_at:%d %b %Y}", Sensitivity(o.tier))
-        for o in origins.order_by("-created_at")[:500]
-    }
+    campaigns = Origin.objects.filter(kind=Origin.Kind.CAMPAIGN).order_by("-created_at")
+    rows = campaigns.values_list("id", "template_version__subject", "created_at", "tier")
+    mailings = {i: Mailing(i, f"“{subject}” of {at:%d %b %Y}", Sensitivity(tier)) for i, subject, at, tier in rows}
     return Catalog(fields, removed, topics, removed_topics, mailings)

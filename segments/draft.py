@@ -15,7 +15,7 @@ from django.http import QueryDict
 
 from segments.catalog import Catalog, Field
 from segments.operators import BY_KIND, WHENS, Operator, Takes, operator
-from segments.tree import MATCHES, VERSION
+from segments.tree import MATCHES, MAX_DEPTH, VERSION
 
 ROOT = "r"
 #: The parts of a condition that are one value; "value" is a list.
@@ -23,6 +23,8 @@ PARTS = (
     *("subject", "op", "to", "anchor", "anchor2", "days", "topic", "mailing", "q"),
     *("when", "when_anchor", "when_from", "when_anchor2", "when_to"),
 )
+#: Deeper than any rule may be; what hangs deeper was put there by no button of ours.
+DEEPEST = 2 * MAX_DEPTH
 _PLACE = re.compile(r"\[(\d+)\]")
 _INTEGER = re.compile(r"[+-]?\d{1,18}")
 
@@ -78,7 +80,7 @@ def from_post(data: QueryDict) -> Group:
     for entry in data.getlist("node"):
         name, _, kind = str(entry).partition(":")
         parent = places.get(name.rpartition("-")[0])
-        if parent is None or name in places:
+        if parent is None or name in places or name.count("-") > DEEPEST:
             continue
         if kind == "group":
             places[name] = Group(_match(data, name))

@@ -145,13 +145,13 @@ def preview(request: StaffRequest) -> HttpResponse:
     return render(request, "segments/_preview.html", {**context, "live": _live(request)})
 
 
-def _answer(request: StaffRequest, rule: Rule, catalog: Catalog, *, asked: bool) -> dict[str, Any]:
+def _answer(request: StaffRequest, rule: Rule, catalog: Catalog, *, asked: bool, saved: bool = False) -> dict[str, Any]:
     """What may be shown of a rule to this person."""
     found: dict[str, Any] = {"sentence": queries.sentence(rule, catalog), "asked": asked}
     if not asked:
         return found
     try:
-        found["answer"] = counting.ask(rule, by=request.user, catalog=catalog)
+        found["answer"] = counting.ask(rule, by=request.user, catalog=catalog, saved=saved)
         if counting.may_sample(request.user):
             found["sample"] = queries.sample(rule, SAMPLE, catalog)
     except DomainError as refusal:
@@ -213,7 +213,7 @@ def segment_count(request: StaffRequest, segment_id: UUID) -> HttpResponse:
         rule = parse(segment.rule, catalog)
     except RuleError as refusal:
         return render(request, "segments/_count.html", {"segment": segment, "refusal": str(refusal)})
-    found = _answer(request, rule, catalog, asked=True)
+    found = _answer(request, rule, catalog, asked=True, saved=True)
     if (answer := found.get("answer")) is not None and answer.exact:
         commands.keep_count(segment, answer.count)
     return render(request, "segments/_count.html", {"segment": segment, **found})

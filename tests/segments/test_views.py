@@ -256,3 +256,20 @@ def test_injected_text_stays_text(marketer: Client) -> None:
     assert "&lt;script&gt;" in page
     assert text(marketer.post(reverse("segments:preview"), {**STATE, "r-0.value": nasty}))
     assert Segment.objects.get().name == nasty
+
+
+def test_an_approver_may_count_what_a_marketer_combined_and_kept(marketer: Client) -> None:
+    make_people(2, last_name="Smith", coded={"conditions": [Coded("B20")]})
+    segment = SegmentFactory(rule=rule(is_("last_name", "Smith"), has("B20")))
+    approver = client_of(Role.APPROVER)
+    assert "<strong>2 people</strong>" in text(approver.post(reverse("segments:count", args=[segment.pk])))
+    asked = {**STATE, "node": ["r-0:condition", "r-1:condition"], "r-0.subject": "attribute:last_name"}
+    asked |= {"r-1.subject": "attribute:conditions", "r-1.op": "has", "r-1.value": "B20"}
+    assert "identified people" in text(approver.post(reverse("segments:preview"), asked))
+
+
+def test_a_form_nested_without_end_is_cut_off(marketer: Client) -> None:
+    nodes = [f"r{'-0' * depth}:group" for depth in range(1, 2_000)]
+    for name in ("step", "preview"):
+        text(marketer.post(reverse(f"segments:{name}"), {"node": nodes, "do": "condition:r"}))
+    assert "8 deep" in text(marketer.post(reverse("segments:new"), {**NAMED, "node": nodes[:14]}))
