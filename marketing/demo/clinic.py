@@ -33,7 +33,7 @@ STAFF = {
     Role.ANALYST: "Noor Hassan",
 }
 PUBLIC, PHI, SPECIAL = Sensitivity.PUBLIC, Sensitivity.PHI, Sensitivity.SPECIAL
-ATTRIBUTES = (
+ATTRIBUTES: tuple[tuple[str, str, Kind, Sensitivity, list[str]], ...] = (
     ("insurance", "Insurance", Kind.CHOICE, PHI, list(INSURANCE)),
     ("clinic", "Clinic", Kind.CHOICE, PUBLIC, list(CLINICS)),
     ("next_visit_at", "Next visit", Kind.DATETIME, PHI, []),
@@ -125,7 +125,9 @@ def consents(people: Mapping[UUID, Person], topics: Mapping[str, Topic], by: Use
         ]  # fmt: skip
         rounds[when] += [NewAct(contact_id, Act.OPT_IN, source, topic, evidence, double=double) for topic in yes]
         if double or random.random() < 0.35:
-            confirmed = NewAct(contact_id, Act.ADDRESS_CONFIRMED, source, None, evidence, address_index=bytes(index))
+            confirmed = NewAct(
+                contact_id, Act.ADDRESS_CONFIRMED, source, None, evidence, address_index=bytes(index or b"")
+            )
             rounds[when].append(confirmed)
         changed = random.random()
         if yes and changed < 0.06:
