@@ -10,4 +10,4 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
     name = "token"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "description": "A token from your profile, API tokens: `crl_…`"}
+        return {"type": "http", "scheme": "bearer", "description": "A token from Settings, API tokens: `crl_…`"}

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.urls import reverse
 from django_otp import devices_for_user
@@ -317,5 +318,6 @@ def purge() -> None:
     """Drop what has lost its meaning: dead sessions, old replies of the API, old failed sign-ins."""
     now = clock.now()
     sessions.end(StaffSession.objects.filter(started_at__lt=now - settings.SESSION_ABSOLUTE))
+    Session.objects.filter(expire_date__lt=now).delete()
     ApiReply.objects.filter(at__lt=now - timedelta(hours=24)).delete()
     forget_old_attempts()

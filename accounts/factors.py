@@ -137,7 +137,7 @@ def complete_reset(reset: FactorReset, *, by: User) -> str:
     """
     reset = _open(reset)
     now = clock.now()
-    if reset.approved_by_id is None or reset.ready_at > now:
+    if not reset.is_ready:
         raise errors.ResetNotReady("A reset needs a second person's approval, and 24 hours from when it was asked for.")
     if by.pk == reset.user_id:
         raise errors.NotYourself("Somebody else has to complete a reset.")

@@ -7,6 +7,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q, TextChoices
+from django.db.models.functions import Lower
 
 from accounts.devices import LocalPass, RecoveryCodes, TotpDevice
 from accounts.policy import Action, Role, allowed
@@ -60,7 +61,10 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing] # of djang
     REQUIRED_FIELDS = ["name"]
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=~Q(email=""), name="user_has_email")]
+        constraints = [
+            models.CheckConstraint(condition=~Q(email=""), name="user_has_email"),
+            models.UniqueConstraint(Lower("email"), name="user_email_once"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -245,3 +249,8 @@ class FactorReset(models.Model):
     @property
     def is_open(self) -> bool:
         return self.completed_at is None and self.cancelled_at is None
+
+    @property
+    def is_ready(self) -> bool:
+        """Approved, and the waiting period is over."""
+        return self.is_open and self.approved_by_id is not None and self.ready_at <= clock.now()

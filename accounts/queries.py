@@ -39,6 +39,10 @@ def factors_of(user: User) -> list[Device]:
     return [*totp, *passkeys]
 
 
+def has_passkey(user: User) -> bool:
+    return bool(WebAuthnCredential.objects.filter(user=user, confirmed=True).exists())
+
+
 def has_factor(user: User) -> bool:
     """Whether a second factor is enrolled; recovery codes and a local run's pass do not count."""
     return bool(factors_of(user))

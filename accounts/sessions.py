@@ -24,7 +24,7 @@ FRESH = timedelta(minutes=10)
 
 
 def is_polling(request: HttpRequest) -> bool:
-    """Pages that refresh themselves say so (`hx-headers='{"X-Poll": "1"}'`): nobody is there for that (SEC-14)."""
+    """Whether a page asks by itself (static/js/app.js marks it): nobody needs to be there for that (SEC-14)."""
     return request.headers.get("X-Poll") == "1"
 
 

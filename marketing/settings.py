@@ -104,6 +104,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 15}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "accounts.passwords.Guessable"},
+    {"NAME": "accounts.passwords.Breached"},
 ]
 LOGIN_URL = "accounts:sign_in"
 LOGIN_REDIRECT_URL = "home"
@@ -121,9 +122,12 @@ PASSKEY_ROLES = frozenset(
 ) - {""}
 #: Reverse proxies of ours in front: that many entries of X-Forwarded-For are believed.
 TRUSTED_PROXIES = int(os.environ.get("CARILLON_TRUSTED_PROXIES", "0"))
-#: SEC-14: inactivity and absolute limits, enforced by accounts.middleware.SessionLimits.
-SESSION_IDLE = timedelta(minutes=15)
-SESSION_ABSOLUTE = timedelta(hours=12)
+#: SEC-14: inactivity and absolute limits, enforced by accounts.middleware.SessionLimits. A deployment may only shorten.
+SESSION_IDLE = timedelta(minutes=min(15, int(os.environ.get("CARILLON_IDLE_MINUTES", "15"))))
+SESSION_ABSOLUTE = timedelta(hours=min(12, int(os.environ.get("CARILLON_SESSION_HOURS", "12"))))
+SESSION_COOKIE_AGE = int(SESSION_ABSOLUTE.total_seconds())
+#: IDN-01: optionally, a file of SHA-1 hashes of breached passwords, sorted, one a line ("HASH" or "HASH:count").
+BREACHED_PASSWORDS = os.environ.get("CARILLON_BREACHED_PASSWORDS", "")
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -84,12 +84,13 @@ def second_factor(request: HttpRequest) -> HttpResponse:
                 left = queries.recovery_codes_left(user)
                 messages.warning(request, f"You used a recovery code; {left} are left. Renew them in your profile.")
             return redirect(next_page(request))
+    passkey, passkey_only = queries.has_passkey(user), bool(settings.PASSKEY_ROLES & set(user.roles))
     context = {
         "form": form,
         "recovery": recovery,
         "next": next_page(request),
-        "has_totp": TotpDevice.objects.filter(user=user, confirmed=True).exists(),
-        "has_passkey": user.webauthncredential_set.filter(confirmed=True).exists(),  # type: ignore[attr-defined]
+        "has_totp": TotpDevice.objects.filter(user=user, confirmed=True).exists() and not (passkey and passkey_only),
+        "has_passkey": passkey,
         "open_reset": queries.open_reset_of(user),
         "again": user.is_verified(),  # type: ignore[attr-defined]
     }

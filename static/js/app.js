@@ -78,6 +78,11 @@ document.addEventListener("change", (event) => {
   if (form) form.requestSubmit();
 });
 
+// What a page asks by itself (polling, loading) says so: only what a person does keeps a session alive.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (!event.detail.triggeringEvent) event.detail.headers["X-Poll"] = "1";
+});
+
 // htmx: a whole page in answer to a fragment means the session is over; errors say what to do.
 document.addEventListener("htmx:beforeSwap", (event) => {
   const answer = event.detail.xhr.responseText || "";

@@ -137,6 +137,27 @@ def test_a_copied_passkey_that_was_not_unlocked_opens_nothing(page: Any) -> None
     page.get_by_role("alert").filter(has_text="Try again").wait_for()
 
 
+def test_what_a_page_asks_by_itself_is_marked_so_that_it_keeps_no_session_alive(page: Any) -> None:
+    sign_in(page, UserFactory())
+    page.goto(reverse("accounts:profile"))
+    attributes = {"hx-get": "/account/profile", "hx-swap": "none"}
+    for trigger in ("every 300ms", "click"):
+        page.evaluate(
+            """(attributes) => {
+                const part = document.createElement("button");
+                for (const [name, value] of Object.entries(attributes)) part.setAttribute(name, value);
+                part.textContent = attributes["hx-trigger"];
+                document.querySelector("main").append(part);
+                htmx.process(part);
+            }""",
+            attributes | {"hx-trigger": trigger},
+        )
+    with page.expect_request(lambda request: request.headers.get("x-poll") == "1"):
+        pass
+    with page.expect_request(lambda request: "hx-request" in request.headers and "x-poll" not in request.headers):
+        page.get_by_role("button", name="click").click()
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 def test_own_pages_fit_and_are_accessible(visitors: Visitors, width: int) -> None:
     user = UserFactory(roles=[Role.ADMINISTRATOR.value, Role.COMPLIANCE.value])

@@ -1,8 +1,11 @@
 """Coming in: password, second factor, recovery code, one-time links (IDN-01, IDN-02, IDN-06, SEC-18)."""
 
+import hashlib
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
@@ -12,11 +15,13 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django_otp.oath import TOTP
+from django_otp_webauthn.models import WebAuthnCredential
 
 from accounts import commands
 from accounts.errors import LinkNotValid, NotOnThisRun
 from accounts.factors import renew_recovery_codes
 from accounts.models import LocalPass, StaffSession, TotpDevice, User
+from accounts.passwords import Breached
 from accounts.policy import Role
 from audit.models import Entry
 from core.actors import SYSTEM
@@ -321,6 +326,52 @@ def test_the_first_administrator_comes_from_the_command_line(
     assert client.post(path[0], {"password": "a long enough sentence"}).status_code == 302
     assert client.get("/", follow=True).redirect_chain[-1][0].startswith(reverse("accounts:enrol"))
     assert Client().post(path[0], {"password": "another long sentence"}).status_code == 404
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 50, 501])
+def test_every_password_of_a_file_of_breaches_is_found_and_no_other(tmp_path: Path, settings: Any, count: int) -> None:
+    words = [f"a breached sentence no. {n}" for n in range(count)]
+    lines = sorted(hashlib.sha1(word.encode()).hexdigest().upper() + f":{n}" for n, word in enumerate(words))
+    file = tmp_path / "breached.txt"
+    file.write_text("\n".join(lines) + ("\n" if count % 2 else ""))
+    settings.BREACHED_PASSWORDS = str(file)
+    for word in words:
+        with pytest.raises(ValidationError):
+            Breached().validate(word)
+    for n in range(50):
+        Breached().validate(f"a fresh sentence no. {n}")
+
+
+def test_an_unknown_account_costs_as_much_time_as_a_known_one() -> None:
+    def seconds(email: str) -> float:
+        client, taken = Client(), []
+        for _ in range(3):
+            start = time.process_time()
+            client.post(SIGN_IN, {"email": email, "password": "wrong wrong wrong"})
+            taken.append(time.process_time() - start)
+        return sorted(taken)[1]
+
+    known, unknown = seconds(UserFactory().email), seconds("nobody@clinic.example")
+    disabled = seconds(UserFactory(is_active=False, password="!unusable").email)
+    assert 0.4 < unknown / known < 2.5
+    assert 0.4 < disabled / known < 2.5
+
+
+def test_whoever_owns_a_passkey_is_asked_for_it_and_a_recovery_code_leads_to_a_new_one(
+    client: Client, settings: Any
+) -> None:
+    settings.PASSKEY_ROLES = frozenset({"administrator"})
+    user = UserFactory()
+    sign_in(client, user)
+    WebAuthnCredential.objects.create(user=user, name="K", credential_id=b"k", public_key=b"k", aaguid="0" * 36)
+    assert client.get("/")["Location"].startswith(reverse("accounts:second_factor"))
+    page = client.get(reverse("accounts:second_factor")).content.decode()
+    assert "Use your passkey" in page
+    assert "six digits" not in page
+    code = renew_recovery_codes(user, by=user)[0]
+    client.post(reverse("accounts:second_factor"), {"kind": "recovery", "code": code})
+    assert client.get("/")["Location"].startswith(reverse("accounts:enrol"))
+    assert "Make a passkey" in client.get(reverse("accounts:enrol")).content.decode()
 
 
 def test_validators_run_without_a_person() -> None:
