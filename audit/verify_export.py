@@ -135,9 +135,9 @@ def parse_note(note: str, key: Key) -> tuple[int, bytes]:
 
 
 def open_export(path: Path) -> Files:
-    """Every file of the export by name, to be read when asked for; exactly those that belong to one."""
+    """Every file of the export by name, to be read when asked for. What else lies in a folder does not matter."""
     if path.is_dir():
-        files: Files = {item.name: item.read_bytes for item in path.iterdir()}
+        files: Files = {name: (path / name).read_bytes for name in FILES if (path / name).is_file()}
     else:
         archive = zipfile.ZipFile(path)
         names = archive.namelist()

@@ -44,13 +44,11 @@ def made(wanted: Filter = Filter(), earlier: int | None = None) -> Files:  # noq
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def check(files: Files, folder: Path, *arguments: str) -> int:
-    folder.mkdir(exist_ok=True)
-    for old in folder.iterdir():
-        old.unlink()
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    return verify_export.main([str(folder), *arguments])
+def check(files: Files, path: Path, *arguments: str) -> int:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return verify_export.main([str(path), *arguments])
 
 
 @pytest.fixture
@@ -90,6 +88,16 @@ def test_a_good_export_passes_with_nothing_but_python_and_one_library(tmp_path: 
     assert done.stdout.endswith("VERIFIED\n")
     assert "nothing is missing" in done.stdout
     assert "Nothing recorded before the checkpoint you kept (20 entries)" in done.stdout
+
+
+def test_an_unpacked_export_passes_beside_other_files(tmp_path: Path, key: str) -> None:
+    fill()
+    for name, content in made().items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / ".DS_Store").write_bytes(b"x")
+    assert verify_export.main([str(tmp_path), "--key", key]) == 0
+    (tmp_path / "proofs.jsonl").unlink()
+    assert verify_export.main([str(tmp_path), "--key", key]) == 1
 
 
 def test_the_verifier_imports_nothing_of_the_product() -> None:
