@@ -1,4 +1,4 @@
-"""Add and change many people at once: one read, a pure merge, one insert, one update; no row through the ORM.
+"""Add and change many people at once: one read, a pure merge, one COPY, one update; no row through the ORM.
 
 Who is meant: the external id says; without one the address says, if exactly one person has it. An external id nobody
 has makes a new person even where the address is known, because a family may share an address (docs/adr/0020).
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from uuid import UUID
 
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
 from contacts.models import Contact
 from contacts.records import Coded, Record
@@ -199,9 +199,9 @@ def plan(people: Sequence[Person], *, fold: bool = False, create: bool = True, l
 
 
 def apply(planned: Plan) -> list[Written]:
-    """Write the changes of a plan made with `lock`: one UPDATE and one INSERT, whatever their number.
+    """Write the changes of a plan made with `lock`: one UPDATE and one COPY, whatever their number.
 
-    A new person whose external id somebody else created in between is not in the answer; plan those again.
+    If somebody else created one of the new people in between, no new person is in the answer; plan those again.
     """
     moment = clock.now()
     updates: list[tuple[object, ...]] = []
@@ -223,7 +223,9 @@ def apply(planned: Plan) -> list[Written]:
         if known:
             updates.append((contact_id, sealed, email_index, external_index))
         else:
-            inserts.append((contact_id, wrapped.kek_id, wrapped.wrapped, sealed, email_index, external_index))
+            inserts.append(
+                (contact_id, wrapped.kek_id, wrapped.wrapped, sealed, email_index, external_index, moment, moment)
+            )
     with connection.cursor() as cursor:
         if updates:
             cursor.execute(
@@ -233,16 +235,28 @@ def apply(planned: Plan) -> list[Written]:
                 " AS n(id, sealed, email_index, external_index) WHERE c.id = n.id",
                 [moment, *map(list, zip(*updates, strict=True))],
             )
-        if inserts:
-            cursor.execute(
-                "INSERT INTO contacts_contact"
-                " (id, kek_id, data_key, sealed, email_index, external_index, created_at, updated_at)"
-                " SELECT n.*, %s, %s FROM"
-                " unnest(%s::uuid[], %s::text[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[]) AS n"
-                " ON CONFLICT (external_index) DO NOTHING RETURNING id",
-                [moment, moment, *map(list, zip(*inserts, strict=True))],
-            )
-            made = {row[0] for row in cursor.fetchall()}
-            if len(made) < len(inserts):
-                written = [item for item in written if item.before or item.id in made]
+    if inserts and not _copy_in(inserts):
+        written = [item for item in written if item.before]
     return written
+
+
+_COLUMNS = ("id", "kek_id", "data_key", "sealed", "email_index", "external_index", "created_at", "updated_at")
+_TYPES = ("uuid", "varchar", "bytea", "bytea", "bytea", "bytea", "timestamptz", "timestamptz")
+_COPY = f"COPY contacts_contact ({', '.join(_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+
+
+def _copy_in(rows: list[tuple[object, ...]]) -> bool:
+    """Add rows by COPY, all or none; False if one of them is there already."""
+    try:
+        with (
+            transaction.atomic(),
+            connection.wrap_database_errors,
+            connection.cursor() as cursor,
+            cursor.copy(_COPY) as copy,
+        ):
+            copy.set_types(_TYPES)
+            for row in rows:
+                copy.write_row(row)
+    except IntegrityError:
+        return False
+    return True

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from audit.models import Entry
-from contacts import commands, errors, queries, signals
+from contacts import commands, errors, queries, signals, upsert
 from contacts.models import Contact
 from contacts.records import Coded
 from contacts.upsert import Person
@@ -170,6 +170,26 @@ def test_upserting_costs_the_same_number_of_queries_for_one_and_for_many() -> No
         return len(seen)
 
     assert cost(1, 0) == cost(50, 100)
+
+
+def test_a_person_somebody_else_creates_meanwhile_is_changed_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, meanwhile = upsert.plan, []
+
+    def slow(people: list[Person], **kwargs: bool) -> upsert.Plan:
+        planned = real(people, **kwargs)
+        if not meanwhile:
+            meanwhile.append(True)
+            make_person(external_id="R1", email="r1@example.com")
+        return planned
+
+    monkeypatch.setattr(upsert, "plan", slow)
+    people = [Person({"external_id": "R1", "city": "Tulare"}), Person({"external_id": "R2"})]
+    result = commands.upsert_many(people, by=SYSTEM)
+    assert (len(result.created), len(result.changed), result.refused) == (1, 1, {})
+    contact_id = queries.by_external_id("R1")
+    assert contact_id
+    values = queries.open_many([contact_id])[contact_id].values
+    assert (values["city"], values["email"]) == ("Tulare", "r1@example.com")
 
 
 def test_everybody_can_be_read_in_slices_of_constant_size() -> None:
