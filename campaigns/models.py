@@ -1,5 +1,7 @@
 """One mail to one audience, once: its states, its approval and its history."""
 
+from typing import Any
+
 from django.db import models
 from django.db.models import TextChoices
 
@@ -29,7 +31,7 @@ class Campaign(models.Model):
         CANCELLED = "CANCELLED", "Cancelled"
 
     id = uuid_pk()
-    name = EncryptedTextField()
+    name: Any = EncryptedTextField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT, db_index=True)
     segment = models.ForeignKey(Segment, null=True, blank=True, on_delete=models.PROTECT, related_name="campaigns")
     template = models.ForeignKey(Template, null=True, blank=True, on_delete=models.PROTECT, related_name="campaigns")
@@ -42,7 +44,7 @@ class Campaign(models.Model):
     template_version = models.ForeignKey(
         TemplateVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="campaigns"
     )
-    audience_rule = EncryptedJSONField(null=True)
+    audience_rule: Any = EncryptedJSONField(null=True)
     tier = models.CharField(max_length=12, choices=Sensitivity.choices, default=Sensitivity.PUBLIC)
     submitted_by = models.UUIDField(null=True)
     submitted_at = models.DateTimeField(null=True)
@@ -74,7 +76,7 @@ class ReviewNote(models.Model):
     text = EncryptedTextField(default="", blank=True)
     #: What the approval was for, so that the next one can be shown what changed since.
     template_version = models.ForeignKey(TemplateVersion, null=True, on_delete=models.PROTECT, related_name="+")
-    audience_rule = EncryptedJSONField(null=True)
+    audience_rule: Any = EncryptedJSONField(null=True)
     #: Null: the system, which could not start it.
     by = models.UUIDField(null=True)
     at = models.DateTimeField(auto_now_add=True)

@@ -120,8 +120,8 @@ def rows(found: Report, *, say: Callable[[int], str] = exact) -> Iterator[tuple[
     for link in found.links:
         yield "links", link.destination, say(link.figures.people.human + link.figures.people.unknown)
     for domain, outcomes in found.domains:
-        for outcome, count in outcomes.items():
-            yield "domains", f"{domain}: {outcome}", say(count)
+        for ended, count in outcomes.items():
+            yield "domains", f"{domain}: {ended}", say(count)
 
 
 def as_csv(found: Report, *, say: Callable[[int], str] = exact) -> str:

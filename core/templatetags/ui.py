@@ -173,6 +173,12 @@ def share(part: int | None, whole: int | None) -> str:
     return f"{percent:.1f} %" if 0 < percent < 99.95 else f"{percent:.0f} %"
 
 
+@register.simple_tag
+def tenths(done: int, total: int) -> str:
+    """How far, in steps of ten percent: for saying progress aloud without saying every step of it."""
+    return f"{100 * done // total // 10 * 10 if total else 0} percent"
+
+
 @register.filter
 def duration(seconds: float | None) -> str:
     """{{ 95|duration }}: 2 minutes. Rounded to what a waiting person cares about."""

@@ -97,6 +97,14 @@ document.addEventListener("htmx:responseError", (event) => {
 });
 document.addEventListener("htmx:sendError", () => toast("No connection. What you typed is still here; try again."));
 
+// A polled fragment would talk without end: it says aloud only what its data-announce says, and only when that changes.
+let announced = document.querySelector("[data-announce]")?.dataset.announce;
+document.addEventListener("htmx:afterSettle", () => {
+  const now = document.querySelector("[data-announce]")?.dataset.announce;
+  if (now && now !== announced) document.getElementById("announcer").textContent = now;
+  announced = now;
+});
+
 // PHI blanks when the tab idles or is hidden, and the page goes when the session is over (SEC-14).
 let last = Date.now();
 function seen() {

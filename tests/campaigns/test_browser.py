@@ -1,13 +1,17 @@
 """The pages of a campaign in a real browser, on a desk and on a phone."""
 
+from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
+import time_machine
 from django.urls import reverse
 
 from campaigns import commands
 from campaigns.models import Campaign
 from core import clock
+from delivery.models import Delivery, SendBatch
 from tests.accounts.factories import browser_cookie
 from tests.browser import assert_accessible, assert_fits
 from tests.campaigns.factories import CampaignFactory, approved, approver, marketer
@@ -87,3 +91,32 @@ def test_cancelling_names_the_act_and_can_be_left(page: Any, site: str) -> None:
     page.get_by_text("Cancelled. Nothing more leaves.").wait_for()
     campaign.refresh_from_db()
     assert campaign.state == State.CANCELLED
+
+
+def test_a_sending_page_says_its_progress_aloud_in_steps_and_ends_by_itself(page: Any, site: str) -> None:
+    people = make_people(10)
+    campaign = approved()
+    commands.schedule(campaign, at=clock.now() + timedelta(hours=1), by=marketer())
+    with time_machine.travel(clock.now() + timedelta(hours=2)):
+        campaign = commands.start(Campaign.objects.get(pk=campaign.pk))
+    as_user(page, site, marketer()).goto(reverse("campaigns:detail", args=[campaign.pk]))
+    assert page.locator("#progress progress").get_attribute("max") == "10"
+    batch = SendBatch.objects.get(origin_id=campaign.pk)
+    rows = [
+        Delivery(
+            id=uuid4(),
+            origin_id=campaign.pk,
+            batch=batch,
+            contact_id=person,
+            outcome="refused",
+            at=clock.now(),
+            reasons=["no_opt_in"],
+            decision={"verdict": "refuse"},
+        )
+        for person in people[:5]
+    ]
+    Delivery.objects.bulk_create(rows)
+    page.get_by_text("50 percent handed over").wait_for(state="attached")
+    assert "5 refused" in page.locator("#progress").inner_text()
+    commands.cancel(campaign, by=marketer())
+    page.get_by_text("Cancelled", exact=True).first.wait_for()
