@@ -1,5 +1,6 @@
 """What staff fill in. Texts say what is kept and what people will see."""
 
+import re
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -113,6 +114,44 @@ class SuppressForm(forms.Form):
 
 class CheckForm(forms.Form):
     address = forms.CharField(label="Email address", max_length=254)
+
+
+class SuppressionFileForm(forms.Form):
+    """A list of addresses from elsewhere: one in each line, or the first cell of each line that looks like one."""
+
+    LARGEST = 20 * 1024 * 1024
+
+    file = forms.FileField(
+        label="File",
+        help_text="Text or CSV, one address in each line, up to 20 MB. It is read once and not kept.",
+        widget=forms.ClearableFileInput(attrs={"accept": ".csv,.txt,text/csv,text/plain"}),
+    )
+    reason = forms.ChoiceField(
+        choices=[(v, label) for v, label in Suppression.Reason.choices if v != Suppression.Reason.STAFF],
+        initial=Suppression.Reason.IMPORTED,
+        label="Why they get nothing",
+        help_text="“Opted out of everything” can only be lifted by the person themselves.",
+    )
+
+    def clean_file(self) -> list[str]:
+        """The addresses, line by line; empty lines and a heading left out."""
+        upload = self.cleaned_data["file"]
+        if upload.size > self.LARGEST:
+            raise forms.ValidationError("This file is larger than 20 MB. Split it and load the parts one by one.")
+        raw = upload.read()
+        try:
+            text = raw.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = raw.decode("cp1252", "replace")
+        found = []
+        for number, line in enumerate(text.splitlines()):
+            cells = [cell.strip().strip("\"'<>") for cell in re.split(r"[,;\t]", line)]
+            address = next((cell for cell in cells if "@" in cell), "")
+            if address or (number and any(cells)):
+                found.append(address)
+        if not found:
+            raise forms.ValidationError("There is no address in this file. It needs one in each line.")
+        return found
 
 
 class ReleaseForm(forms.Form):

@@ -16,6 +16,7 @@ urlpatterns = [
     path("topics/<uuid:topic_id>/remove/", topic_views.remove_topic, name="remove_topic"),
     path("suppressed/", views.suppressions, name="suppressions"),
     path("suppressed/add/", views.suppress, name="suppress"),
+    path("suppressed/file/", views.suppress_file, name="suppress_file"),
     path("suppressed/check/", views.check, name="check"),
     path("suppressed/<uuid:suppression_id>/", views.release, name="release"),
     path("contact/<uuid:contact_id>/", contact_views.for_contact, name="for_contact"),

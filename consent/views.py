@@ -19,7 +19,7 @@ from accounts.requests import StaffRequest, may
 from audit.commands import record
 from consent import commands, exports, queries
 from consent.commands.addresses import hash_of
-from consent.forms import CheckForm, ExportForm, FindForm, LedgerFilter, ReleaseForm, SuppressForm
+from consent.forms import CheckForm, ExportForm, FindForm, LedgerFilter, ReleaseForm, SuppressForm, SuppressionFileForm
 from consent.models import Authorization, Export, LedgerEntry, Suppression
 from core import clock
 from core.errors import DomainError
@@ -172,6 +172,17 @@ def suppress(request: StaffRequest) -> HttpResponse:
             return redirect("consent:suppressions")
     page = Paginator(queries.suppressions(), PAGE).get_page(1)
     return render(request, "consent/suppressions.html", {"page": page, "add": form, "check": CheckForm(prefix="check")})
+
+
+@may(Action.SUPPRESSION_MANAGE)
+def suppress_file(request: StaffRequest) -> HttpResponse:
+    """Bring a suppression list along from another system."""
+    form = SuppressionFileForm(request.POST or None, request.FILES or None)
+    taken = None
+    if request.method == "POST" and form.is_valid():
+        taken = commands.suppress_many(form.cleaned_data["file"], reason=form.cleaned_data["reason"], by=request.user)
+        form = SuppressionFileForm()
+    return render(request, "consent/suppress_file.html", {"form": form, "taken": taken})
 
 
 @may(Action.SUPPRESSION_MANAGE)

@@ -15,7 +15,7 @@ from consent.commands.acts import (
 from consent.commands.authorizations import authorize, revoke_authorization
 from consent.commands.exports import finish_export, start_export
 from consent.commands.many import record_import, record_many, undo_import
-from consent.commands.suppression import release, suppress
+from consent.commands.suppression import release, suppress, suppress_many
 from consent.commands.topics import create_topic, edit_topic, remove_topic
 from consent.ledger import NewAct
 
@@ -42,5 +42,6 @@ __all__ = [
     "say",
     "start_export",
     "suppress",
+    "suppress_many",
     "undo_import",
 ]

@@ -1,5 +1,8 @@
 """Addresses that get nothing, whoever they belong to."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
 from django.db import transaction
 
 import contacts.queries
@@ -10,8 +13,10 @@ from consent.errors import BadAddress, NotSuppressed, OptedOutByPerson
 from consent.models import Suppression
 from contacts.addresses import clean
 from contacts.errors import BadValue
+from contacts.models import Contact
 from core import clock
 from core.actors import By
+from phi import blind
 
 
 @transaction.atomic
@@ -36,6 +41,39 @@ def suppress(address: str, *, reason: str, note: str = "", by: By) -> Suppressio
         held.save()
     record("suppression.added", by=by, target=held, reason=reason)
     return held
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of a list of addresses. `refused`: positions (from 1) of what is no address."""
+
+    added: int = 0
+    already: int = 0
+    refused: list[int] = field(default_factory=list)
+
+
+@transaction.atomic
+def suppress_many(addresses_given: Sequence[str], *, reason: str, by: By) -> Taken:
+    """Suppress a whole list, set-wise: what another system kept of opt-outs comes along (CAN-12)."""
+    taken, cleaned = Taken(), {}
+    for place, text in enumerate(addresses_given, 1):
+        try:
+            address = clean(text)
+        except BadValue:
+            taken.refused.append(place)
+            continue
+        cleaned[addresses.hash_of(address)] = blind.index("email", address)
+    holders = Contact.objects.filter(email_index__in=list(cleaned.values())).values_list("pk", flat=True)
+    locks.hold_exclusive(holders)
+    now = clock.now()
+    known = Suppression.objects.filter(address_hash__in=list(cleaned), topic=None)
+    standing = {bytes(row) for row in known.filter(released_at=None).values_list("address_hash", flat=True)}
+    again = known.exclude(released_at=None).update(reason=reason, at=now, released_at=None, note="", release_note="")
+    new = [Suppression(address_hash=h, reason=reason, at=now) for h in cleaned if h not in standing]
+    Suppression.objects.bulk_create(new, batch_size=5000, ignore_conflicts=True)
+    taken.already, taken.added = len(standing), len(cleaned) - len(standing)
+    record("suppression.imported", by=by, added=taken.added, again=again, already=taken.already, reason=reason)
+    return taken
 
 
 @transaction.atomic

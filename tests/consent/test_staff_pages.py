@@ -7,6 +7,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -20,6 +21,7 @@ from contacts import commands as people
 from core import clock
 from core.actors import PATIENT, SYSTEM
 from core.ids import uuid7
+from phi import blind
 from tests.accounts.factories import UserFactory, sign_in
 from tests.consent.factories import DOCUMENT, EVIDENCE, TopicFactory, contact, opted_in
 
@@ -202,6 +204,46 @@ def test_a_persons_own_opt_out_cannot_be_released_by_staff(client, officer):
     assert b"Only the person can lift this" in client.get(url).content
     client.post(url, {"note": "please"})
     assert queries.suppressions().exists()
+
+
+def bring(client, content, reason="imported", name="list.csv"):
+    file = SimpleUploadedFile(name, content, content_type="text/csv")
+    return client.post(reverse("consent:suppress_file"), {"file": file, "reason": reason})
+
+
+def test_a_list_from_elsewhere_is_brought_along(client, officer):
+    commands.suppress("known@example.com", reason="staff", by=SYSTEM)
+    released = commands.suppress("back@example.com", reason="staff", by=SYSTEM)
+    commands.release(released, note="a test", by=SYSTEM)
+    content = (
+        "Email;Since\r\nONE@example.com;2020\r\n\r\nknown@example.com;2021\nback@example.com\none@example.com\nnobody\n"
+        "a@b\nname,two@example.com\n"
+    )
+    body = bring(client, b"\xef\xbb\xbf" + content.encode()).content.decode()
+    assert "3 addresses added. 1 address was on the list before. 2 lines held no valid address" in " ".join(
+        body.split()
+    )
+    hashes = [blind.index("suppression", f"{n}@example.com") for n in ("one", "two", "back", "known")]
+    assert list(queries.suppressed(hashes).values()).count("imported") == 3
+    assert "0 addresses added" in bring(client, content.encode()).content.decode()
+    assert b"one@example.com" not in client.get(reverse("consent:suppressions")).content
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"Email\n", "There is no address in this file"),
+        (b"\x00\xff\xfe" * 50, "There is no address in this file"),
+        (b"=cmd|' /C calc'!A0@\n", "left out"),
+        ("müller@exämple.com\n".encode("cp1252"), "left out"),
+    ],
+)
+def test_a_file_without_addresses_does_nothing(content, words, client, officer):
+    response = bring(client, content)
+    assert response.status_code == 200
+    assert words in response.content.decode()
+    assert not Suppression.objects.exists()
 
 
 # One person
