@@ -29,12 +29,14 @@ class Command(BaseCommand):
         self.stdout.write(f"Made in {time.monotonic() - began:.0f} s.")
 
     def _clinic(self) -> clinic.Clinic:
-        clinic.organization()
+        today = clock.now().date()
         staff = clinic.staff()
         marketer, officer = staff["marketer"], staff["compliance"]
-        clinic.attributes()
-        topics = clinic.topics(marketer)
-        patients = clinic.contacts(people(clock.now().date()), marketer)
+        with clock.set_to(clinic.morning(380)):  # everything else happened in the year since
+            clinic.organization()
+            clinic.attributes()
+            topics = clinic.topics(marketer)
+            patients = clinic.contacts(people(today), marketer)
         clinic.consents(patients, topics, officer)
         clinic.authorizations(patients, officer)
         return clinic.Clinic(staff, topics, patients, clinic.segments_of(topics, marketer))
