@@ -86,7 +86,10 @@ class Sweep:
     def data(self, data: bytes, place: str) -> None:
         """Look through bytes; opens what is compressed as a whole."""
         for begin in range(0, len(data) or 1, CHUNK):
-            text = data[begin : begin + CHUNK + self._longest].decode("latin-1")
+            chunk = data[begin : begin + CHUNK + self._longest]
+            if not chunk.strip(b"\x00"):  # the unused end of a WAL segment
+                continue
+            text = chunk.decode("latin-1")
             found = pl.Series([text]).str.extract_many(self._patterns, overlapping=True).explode().drop_nulls()
             for spelling in found.unique():
                 self.hits.add(Hit(*self._meaning[spelling], place))
