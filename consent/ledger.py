@@ -15,7 +15,16 @@ from core.actors import By, actor_of
 from core.ids import uuid7
 
 #: Acts after which less may be sent than before: they wait for senders (consent.locks).
-WITHDRAWALS = frozenset({Act.OPT_OUT, Act.OPT_OUT_ALL, Act.AUTHORIZATION_REVOKED, Act.SPECIAL_CONSENT_REVOKED})
+WITHDRAWALS = frozenset(
+    {
+        Act.OPT_OUT,
+        Act.OPT_OUT_ALL,
+        Act.OPT_IN_VOIDED,
+        Act.ADDRESS_UNCONFIRMED,
+        Act.AUTHORIZATION_REVOKED,
+        Act.SPECIAL_CONSENT_REVOKED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

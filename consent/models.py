@@ -46,6 +46,7 @@ class Act(TextChoices):
     OPT_OUT = "opt_out", "Opted out of the topic"
     OPT_OUT_ALL = "opt_out_all", "Opted out of everything"
     ADDRESS_CONFIRMED = "address_confirmed", "Address confirmed by the person"
+    ADDRESS_UNCONFIRMED = "address_unconfirmed", "Address to be confirmed anew"
     AUTHORIZED = "authorized", "Signed a HIPAA authorization"
     AUTHORIZATION_REVOKED = "authorization_revoked", "Revoked a HIPAA authorization"
     SPECIAL_CONSENT = "special_consent", "Consented to use of special-category information"
@@ -62,6 +63,7 @@ class Source(TextChoices):
     ONE_CLICK = "one_click", "One-click unsubscribe"
     PREFERENCES = "preferences", "Preference page"
     API = "api", "API"
+    BOUNCE = "bounce", "Bounced mail"
 
 
 class LedgerEntry(models.Model):

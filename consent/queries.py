@@ -29,7 +29,7 @@ CROSS JOIN LATERAL (SELECT CASE
     WHEN l.act IN ('opt_out_all', 'opt_in') THEN 'everything'
     WHEN l.act IN ('special_consent', 'special_consent_revoked') THEN 'special'
     WHEN l.act IN ('counting_refused', 'counting_allowed') THEN 'counting'
-    WHEN l.act = 'address_confirmed' AND (l.address_index IS NULL OR EXISTS (
+    WHEN l.act IN ('address_confirmed', 'address_unconfirmed') AND (l.address_index IS NULL OR EXISTS (
         SELECT FROM contacts_contact c WHERE c.id = l.contact_id AND c.email_index = l.address_index)) THEN 'address'
 END AS strand) s
 WHERE l.contact_id = ANY(%(contacts)s) AND strand IS NOT NULL AND (%(at)s::timestamptz IS NULL OR l.at <= %(at)s)

@@ -14,7 +14,7 @@ from consent.models import Act
 #: Acts that follow each other within one strand; the last of them stands.
 TOPIC = frozenset({Act.OPT_IN, Act.OPT_IN_VOIDED, Act.OPT_OUT})
 EVERYTHING = frozenset({Act.OPT_OUT_ALL, Act.OPT_IN})
-ADDRESS = frozenset({Act.ADDRESS_CONFIRMED})
+ADDRESS = frozenset({Act.ADDRESS_CONFIRMED, Act.ADDRESS_UNCONFIRMED})
 SPECIAL = frozenset({Act.SPECIAL_CONSENT, Act.SPECIAL_CONSENT_REVOKED})
 COUNTING = frozenset({Act.COUNTING_REFUSED, Act.COUNTING_ALLOWED})
 
@@ -93,7 +93,7 @@ def facts(last: Mapping[str, Row], authorization: AuthorizationFacts | None = No
         double=bool(yes and yes.double),
         opted_out=topic is not None and topic.act == Act.OPT_OUT,
         opted_out_all=out_of_all,
-        address_confirmed=address.id if address else None,
+        address_confirmed=address.id if address and address.act == Act.ADDRESS_CONFIRMED else None,
         authorization=authorization,
         special_consent=special.id if special and special.act == Act.SPECIAL_CONSENT else None,
         counting_refused=counting is not None and counting.act == Act.COUNTING_REFUSED,

@@ -8,6 +8,7 @@ from consent.models import Suppression, Topic
 from contacts.models import Contact
 from core import clock
 from phi import blind
+from phi.errors import KeyUnavailable, SealBroken
 
 
 def hash_of(address: str) -> bytes:
@@ -15,8 +16,14 @@ def hash_of(address: str) -> bytes:
 
 
 def address_of(contact_id: UUID) -> str:
-    """The contact's address; "" where there is none, or no contact any more."""
-    record = contacts.queries.open_many([contact_id]).get(contact_id)
+    """The contact's address; "" where there is none, no contact any more, or no key to open it with.
+
+    An opt-out must hold even while keys are out of reach: it is the ledger that the gate reads.
+    """
+    try:
+        record = contacts.queries.open_many([contact_id]).get(contact_id)
+    except (KeyUnavailable, SealBroken):
+        return ""
     return record.email if record else ""
 
 

@@ -105,8 +105,8 @@ def _blocked(ids: Collection[UUID], topic_ids: Collection[UUID]) -> set[tuple[UU
 
 @transaction.atomic
 def undo_import(import_id: UUID, *, by: By) -> int:
-    """Take back the opt-ins an import wrote, where they are still the person's last word; returns how many."""
-    written = LedgerEntry.objects.filter(import_id=import_id, act=Act.OPT_IN)
+    """Take back the opt-ins and confirmed addresses an import wrote, where nothing was said since; returns how many."""
+    written = LedgerEntry.objects.filter(import_id=import_id, act__in=[Act.OPT_IN, Act.ADDRESS_CONFIRMED])
     pairs = list(written.values_list("contact_id", "topic_id", "pk"))
     ids = {contact_id for contact_id, _, _ in pairs}
     locks.hold_exclusive(ids)
@@ -114,9 +114,15 @@ def undo_import(import_id: UUID, *, by: By) -> int:
     for topic_id in {topic_id for _, topic_id, _ in pairs}:
         facts = queries.facts_for(ids, topic_id)
         acts += [
-            NewAct(contact_id, Act.OPT_IN_VOIDED, Source.IMPORT, topic_id, import_id=import_id)
+            NewAct(
+                contact_id,
+                Act.OPT_IN_VOIDED if topic_id else Act.ADDRESS_UNCONFIRMED,
+                Source.IMPORT,
+                topic_id,
+                import_id=import_id,
+            )
             for contact_id, topic, entry in pairs
-            if topic == topic_id and facts[contact_id].opted_in == entry
+            if topic == topic_id and entry in {facts[contact_id].opted_in, facts[contact_id].address_confirmed}
         ]
     if acts:
         append_many(acts, by=by)

@@ -7,10 +7,11 @@ from django.db import transaction
 
 import contacts.queries
 from audit.commands import record
-from consent import locks
+from consent import locks, queries
 from consent.commands import addresses
 from consent.errors import BadAddress, NotSuppressed, OptedOutByPerson
-from consent.models import Suppression
+from consent.ledger import NewAct, append_many
+from consent.models import Act, Source, Suppression
 from contacts.addresses import clean
 from contacts.errors import BadValue
 from contacts.models import Contact
@@ -23,13 +24,19 @@ from phi import blind
 def suppress(address: str, *, reason: str, note: str = "", by: By) -> Suppression:
     """Let nothing reach this address any more; only its keyed hash is kept. Raises BadAddress.
 
+    After a bounce the address must be confirmed anew before health information goes there again (PRV-24).
     Waits for senders to whoever has the address: never call it where `locks.hold_shared` is held.
     """
     try:
         address = clean(address)
     except BadValue as problem:
         raise BadAddress(str(problem)) from None
-    locks.hold_exclusive(contacts.queries.by_email(address))
+    holders = contacts.queries.by_email(address)
+    locks.hold_exclusive(holders)
+    if reason == Suppression.Reason.BOUNCED:
+        facts = queries.facts_for(holders, None)
+        confirmed = [i for i in holders if facts[i].address_confirmed]
+        append_many([NewAct(i, Act.ADDRESS_UNCONFIRMED, Source.BOUNCE) for i in confirmed], by=by)
     held, _ = Suppression.objects.select_for_update().get_or_create(
         address_hash=addresses.hash_of(address),
         topic=None,

@@ -6,6 +6,7 @@ from consent.models import Act, LedgerEntry, Source, Suppression
 from contacts import commands as people
 from core.actors import PATIENT, SYSTEM
 from phi import blind
+from phi.errors import KeyUnavailable
 from tests.consent.factories import DOCUMENT, EVIDENCE, TopicFactory, contact, opted_in
 
 pytestmark = pytest.mark.django_db
@@ -155,6 +156,29 @@ def test_a_confirmed_address_stops_counting_when_the_address_changes():
     assert state(person, None).address_confirmed
     people.update(person, values={"email": "new@example.com"}, by=SYSTEM)
     assert state(person, None).address_confirmed is None
+
+
+def test_a_bounced_address_must_be_confirmed_anew():
+    person = contact("bounced@example.com")
+    commands.confirm_address(person.pk, source=Source.STAFF, evidence=EVIDENCE, by=SYSTEM)
+    commands.suppress("bounced@example.com", reason=Suppression.Reason.STAFF, by=SYSTEM)
+    assert state(person, None).address_confirmed
+    commands.suppress("bounced@example.com", reason=Suppression.Reason.BOUNCED, by=SYSTEM)
+    assert state(person, None).address_confirmed is None
+    commands.confirm_address(person.pk, source=Source.STAFF, evidence=EVIDENCE, by=SYSTEM)
+    assert state(person, None).address_confirmed
+
+
+def test_an_opt_out_holds_even_where_the_person_cannot_be_opened(monkeypatch):
+    topic, person = TopicFactory(), contact()
+    opted_in(topic, contact_id=person.pk)
+
+    def no_key(ids):
+        raise KeyUnavailable("No key.")
+
+    monkeypatch.setattr("contacts.queries.open_many", no_key)
+    commands.opt_out(person.pk, source=Source.ONE_CLICK, by=PATIENT)
+    assert state(person, topic).opted_out_all
 
 
 def test_asking_again_at_once_sends_no_second_mail(django_capture_on_commit_callbacks):

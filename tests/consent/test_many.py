@@ -105,7 +105,7 @@ def test_an_import_brings_its_consents_and_its_undo_takes_them_back():
     assert found.opted_in == entry.pk
     assert found.address_confirmed
     import_undone.send(None, import_id=import_id, by=SYSTEM)
-    assert queries.facts_for([person.pk], topic.pk)[person.pk].opted_in is None
+    assert queries.facts_for([person.pk], topic.pk)[person.pk] == queries.ConsentFacts()
 
 
 def test_a_file_that_states_no_topic_consents_to_nothing():
