@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from campaigns.models import Campaign
+from core.cells import coarse
 from delivery import queries as delivery
 from delivery.models import Delivery
 from delivery.queries import Progress
@@ -14,8 +15,7 @@ from delivery.reasons import words
 from tracking import queries as tracking
 from tracking.queries import Bucket, Counts, Figures
 
-#: PRV-14: roles that see aggregates only get no count from 1 to this.
-SMALL = 10
+__all__ = ["Report", "as_csv", "coarse", "exact", "report", "rows"]
 
 
 def people(figures: Figures) -> int:
@@ -94,11 +94,6 @@ def report(campaign: Campaign, *, with_domains: bool = True) -> Report:
 
 def exact(count: int) -> str:
     return str(count)
-
-
-def coarse(count: int) -> str:
-    """For roles that see aggregates only."""
-    return f"fewer than {SMALL + 1}" if 0 < count <= SMALL else str(count)
 
 
 def rows(found: Report, *, say: Callable[[int], str] = exact) -> Iterator[tuple[str, str, str]]:

@@ -18,16 +18,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from core import navigation, states
+from core.cells import coarse
 from core.components import compile_component, compile_slot
 from core.icons import ICONS
 
 register = template.Library()
 register.tag("ui", compile_component)
 register.tag("slot", compile_slot)
-
-#: Counts from 1 to this are hidden from roles that see aggregates only.
-SMALL_CELL = 10
-
 
 # Who may
 
@@ -150,12 +147,12 @@ def count(number: int | None, noun: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def cell(context: Context, number: int | None, noun: str = "") -> str:
-    """A count about people; from 1 to 10 it is "fewer than 11" for who may see aggregates only."""
+    """A count about people; who may see aggregates only is told it coarsely (core.cells)."""
     n = number or 0
-    if 0 < n <= SMALL_CELL and not _may(context, "reports.small_cells"):
-        many = noun.partition(",")[2] or (noun + "s" if noun else "")
-        return f"fewer than {SMALL_CELL + 1} {many}".strip()
-    return count(n, noun) if noun else str(intcomma(n))
+    if _may(context, "reports.small_cells"):
+        return count(n, noun) if noun else str(intcomma(n))
+    one, _, many = noun.partition(",")
+    return f"{coarse(n)} {many or one + 's' if noun else ''}".strip()
 
 
 @register.filter

@@ -305,4 +305,5 @@ def test_a_report_names_nobody_and_defuses_formulas(relay: Relay, catcher: Catch
     assert "@" not in text.replace("'@", "")
     assert report.coarse(3) == "fewer than 11"
     assert report.coarse(0) == "0"
-    assert report.coarse(11) == "11"
+    assert report.coarse(11) == "about 10"
+    assert report.coarse(1_234) == "about 1,230"

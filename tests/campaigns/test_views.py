@@ -287,6 +287,7 @@ def test_an_analyst_is_told_no_small_count_on_any_page(relay: Any, django_captur
         said = text(client.get(page))
         assert "fewer than 11" in said, page
         assert not re.search(r"\b7\b", said), page
+        assert "<progress" not in client.get(page).content.decode()
     assert client.get(url("domains", campaign)).status_code == 403
     assert client.get(url("forecast", campaign)).status_code == 403
     assert ",7" not in client.post(url("export", campaign)).content.decode()
