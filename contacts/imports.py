@@ -226,7 +226,7 @@ def resume(owner: Import, *, by: By) -> Import:
 
 def may_undo(owner: Import) -> bool:
     """Only the import that ran last: what was before it is still kept."""
-    half_way = owner.state == State.FAILED and owner.started_at is not None
+    half_way = owner.state in (State.FAILED, State.STOPPED) and owner.started_at is not None
     done = owner.state == State.FINISHED or half_way
     return done and not Import.objects.filter(started_at__gt=owner.started_at).exists()
 

@@ -284,6 +284,7 @@ def test_addresses_that_changed_after_the_dry_run_stop_the_run() -> None:
     owner = finish(owner)
     assert (owner.state, owner.rows_done) == (State.STOPPED, 3)
     assert values_of("S4")["email"] == "fresh@example.com"
+    assert imports.may_undo(owner)
     imports.release(owner, reason="The file is newer", by=by)
     owner.refresh_from_db()
     assert (finish(owner).state, owner.rows_done) == (State.FINISHED, 6)
