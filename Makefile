@@ -31,7 +31,7 @@ fix: $(VENV)/dev.stamp ## what the linter can mend itself
 
 bench: $(VENV)/dev.stamp node_modules/.stamp ## make bench BENCH=name SIZE=n runs bench/<name>.py
 	@test -f "bench/$(BENCH).py" || { echo "Choose one: make bench BENCH=name SIZE=n, with name of: $$(ls bench | sed -n 's/\.py$$//p' | grep -v '^_' | tr '\n' ' ')"; exit 1; }
-	@$(BIN)/python -m bench.$(BENCH) $(SIZE)
+	@env -u DATABASE_URL -u CARILLON_HOME CARILLON_EAGER_TASKS=0 DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m bench.$(BENCH) $(SIZE)
 
 links: ## fresh sign-in links for the run that is going on
 	@CARILLON_LOCAL_RUN=1 CARILLON_PUBLIC_URL=http://localhost:$(PORT) $(BIN)/python manage.py sign_in_links
