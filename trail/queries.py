@@ -10,17 +10,22 @@ from uuid import UUID
 from django.apps import apps
 from django.db import connection
 from django.db.models import Q
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, resolve, reverse
 
 from accounts.models import ApiToken, User
+from accounts.policy import Action
 from audit.models import Entry
 
 #: Where the things the trail speaks of have their pages.
 PAGES = {
     "accounts.user": "accounts:person",
     "campaigns.campaign": "campaigns:detail",
+    "consent.authorization": "consent:authorization",
+    "consent.ledgerentry": "consent:entry",
+    "consent.topic": "consent:topic",
+    "contacts.attribute": "contacts:attribute",
     "contacts.contact": "contacts:detail",
-    "contacts.import": "contacts:import_detail",
+    "contacts.import": "contacts:import",
     "content.template": "content:detail",
     "content.templateversion": "content:version",
     "segments.segment": "segments:detail",
@@ -140,12 +145,14 @@ def _uuids(keys: Iterable[tuple[str, str]], kind: str) -> list[UUID]:
     return found
 
 
-def url_of(kind: str, target_id: str) -> str:
-    """The page of what an entry is about; empty: it has none."""
+def url_of(kind: str, target_id: str, reader: User) -> str:
+    """The page of what an entry is about, as far as this reader may open it; else empty."""
     try:
-        return reverse(PAGES[kind], args=[UUID(target_id)])
+        url = reverse(PAGES[kind], args=[UUID(target_id)])
     except (KeyError, ValueError, NoReverseMatch):
         return ""
+    access = getattr(resolve(url).func, "access", "")
+    return url if access not in Action or reader.may(Action(access)) else ""
 
 
 def sentence(action: str) -> str:

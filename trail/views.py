@@ -9,6 +9,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET, require_http_methods
 
+from accounts.models import User
 from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from audit import leaves, merkle, signing
@@ -22,7 +23,7 @@ from trail.forms import ExportForm, FilterForm
 from trail.queries import Filter, Page, kind_word, names_of, page, sentence, url_of
 
 
-def _rows(found: Page) -> list[dict[str, Any]]:
+def _rows(found: Page, reader: User) -> list[dict[str, Any]]:
     names = names_of(found.entries)
     return [
         {
@@ -30,8 +31,8 @@ def _rows(found: Page) -> list[dict[str, Any]]:
             "what": sentence(entry.action),
             "kind": kind_word(entry.target_kind),
             "who": names[leaves.actor_key(entry)],
-            "url": url_of(entry.target_kind, entry.target_id),
-            "subject_url": url_of("contacts.contact", str(entry.subject_id or "")),
+            "url": url_of(entry.target_kind, entry.target_id, reader),
+            "subject_url": url_of("contacts.contact", str(entry.subject_id or ""), reader),
             "leaf": getattr(entry, "leaf", None),
         }
         for entry in found.entries
@@ -49,7 +50,7 @@ def trail_list(request: StaffRequest) -> HttpResponse:
     kept.pop("before", None)
     context = {
         "form": form,
-        "rows": _rows(found),
+        "rows": _rows(found, request.user),
         "older": found.older,
         "kept": kept.urlencode(),
         "filtered": bool(wanted),
@@ -64,7 +65,7 @@ def trail_list(request: StaffRequest) -> HttpResponse:
 def entry_detail(request: StaffRequest, entry_id: UUID) -> HttpResponse:
     entry = get_object_or_404(Entry.objects.select_related("leaf"), pk=entry_id)
     record("trail.entry_read", by=request.user, target=entry)
-    (row,) = _rows(Page([entry], ""))
+    (row,) = _rows(Page([entry], ""), request.user)
     context = {
         **row,
         "details": json.dumps(entry.details, indent=2, ensure_ascii=False, sort_keys=True) if entry.details else "",

@@ -3,15 +3,18 @@
 from uuid import uuid4
 
 import pytest
+from django.apps import apps
 from django.test import Client
-from django.urls import reverse
+from django.urls import resolve, reverse
 
-from accounts.policy import Role
+from accounts.policy import Action, Role
 from audit import signing
 from audit.commands import build, record, record_many, seal
 from audit.models import Checkpoint, Entry
 from core.actors import SYSTEM, Actor
 from tests.accounts.factories import UserFactory, sign_in
+from tests.consent.factories import TopicFactory
+from trail.queries import PAGES
 
 pytestmark = pytest.mark.django_db
 LIST = "/compliance/trail/"
@@ -44,12 +47,22 @@ def test_only_compliance_officers_come_in(client: Client) -> None:
 
 
 def test_the_list_names_people_and_links_to_what_they_touched(client: Client, officer) -> None:
+    topic = TopicFactory()
     other = UserFactory(name="Mara Marketer")
-    record("staff.invited", by=officer, target=other)
+    record("topic.created", by=officer, target=topic)
+    record("accounts.invited", by=other, target=other)
     page = client.get(LIST).content.decode()
     assert "Olga Officer" in page
-    assert "Staff: invited" in page
-    assert reverse("accounts:person", args=[other.pk]) in page
+    assert "Mara Marketer" in page
+    assert "Topic: created" in page
+    assert reverse("consent:topic", args=[topic.pk]) in page
+    assert reverse("accounts:person", args=[other.pk]) not in page, "an officer may not open it"
+
+
+def test_everything_the_trail_links_to_has_a_page() -> None:
+    for kind, name in PAGES.items():
+        assert apps.get_model(kind)
+        assert resolve(reverse(name, args=[uuid4()])).func.access in list(Action)
 
 
 def test_reading_and_exporting_are_recorded(client: Client, officer) -> None:
