@@ -1,13 +1,15 @@
-"""News from the door."""
+"""News from the door and of the staff."""
 
 from typing import Any
 from uuid import UUID
 
-from delivery.signals import origin_drained
 from django.dispatch import receiver
 
+from accounts.signals import staff_disabled
 from campaigns import commands
 from campaigns.models import Campaign
+from core.actors import SYSTEM
+from delivery.signals import origin_drained
 
 
 @receiver(origin_drained)
@@ -15,3 +17,10 @@ def finish_campaign(sender: Any, origin_id: UUID, **kwargs: Any) -> None:
     campaign = Campaign.objects.filter(pk=origin_id, state__in=[Campaign.State.SENDING, Campaign.State.PAUSED]).first()
     if campaign is not None:
         commands.finish(campaign)
+
+
+@receiver(staff_disabled)
+def unschedule_theirs(sender: Any, user_id: UUID, **kwargs: Any) -> None:
+    """What a person who was shut out had waiting leaves only if somebody else schedules it anew (SEC-03)."""
+    for campaign in Campaign.objects.filter(state=Campaign.State.SCHEDULED, submitted_by=user_id):
+        commands.unschedule(campaign, by=SYSTEM)

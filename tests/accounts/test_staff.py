@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
@@ -18,6 +19,7 @@ from accounts.models import FactorReset, OneTimeLink, RecoveryCodes, StaffChange
 from accounts.policy import Action, Role
 from accounts.signals import staff_disabled
 from audit.models import Entry
+from core import clock
 from core.actors import SYSTEM
 from tests.accounts.factories import PASSWORD, UserFactory, api_token, sign_in
 
@@ -184,6 +186,21 @@ def test_disabling_ends_every_credential_at_once(admin: User, django_capture_on_
     assert told == [user.pk]
     entry = Entry.objects.get(action="accounts.disabled")
     assert (entry.details["sessions"], entry.details["tokens"]) == (2, 1)
+
+
+def test_what_a_disabled_person_had_scheduled_waits_for_somebody_else(
+    admin: User, django_capture_on_commit_callbacks: Any
+) -> None:
+    from campaigns.commands import schedule
+    from campaigns.models import Campaign
+    from tests.campaigns.factories import approved, marketer
+
+    theirs, others = (schedule(approved(), at=clock.now() + timedelta(days=1), by=marketer()) for _ in range(2))
+    with django_capture_on_commit_callbacks(execute=True):
+        commands.disable(User.objects.get(pk=theirs.submitted_by), reason="Left", by=admin)
+    theirs.refresh_from_db()
+    others.refresh_from_db()
+    assert (theirs.state, others.state) == (Campaign.State.APPROVED, Campaign.State.SCHEDULED)
 
 
 def passkey(user: User, credential: bytes = b"id") -> WebAuthnCredential:
