@@ -15,6 +15,7 @@ from content.models import Template
 from core import clock
 from core.models import Organization
 from delivery import queries as delivery
+from delivery import troubles
 from delivery.models import Relay, Sender
 from delivery.queries import Progress
 from segments.models import Segment
@@ -61,7 +62,7 @@ class Step:
 
 
 def needs(user: User) -> list[Need]:
-    return [*_reviews(user), *_returned(user), *_approved(user), *_imports(user), *_agreements(user)]
+    return [*_reviews(user), *_returned(user), *_approved(user), *_imports(user), *_relays(user)]
 
 
 def _page(name: str, *args: object) -> str:
@@ -110,9 +111,14 @@ def _imports(user: User) -> Iterator[Need]:
         yield Need("upload", text, detail, "Open", _page("contacts:import", one.pk), tone)
 
 
-def _agreements(user: User) -> Iterator[Need]:
+def _relays(user: User) -> Iterator[Need]:
     if not user.may(Action.DELIVERY_VIEW):
         return
+    url = _link("delivery:overview")
+    for relay in Relay.objects.filter(removed_at=None).exclude(trouble=""):
+        yield Need(
+            "delivery", f"{relay.name} does not take our mail", troubles.words(relay.trouble), "Open", url, "danger"
+        )
     today = clock.now().date()
     ending = Relay.objects.filter(removed_at=None, baa_expires_on__lte=today + AGREEMENT_NOTICE)
     for relay in ending.order_by("baa_expires_on"):
@@ -121,7 +127,7 @@ def _agreements(user: User) -> Iterator[Need]:
         text = f"The agreement with {relay.baa_party or relay.name} {'has ended' if over else 'is ending'}"
         day = f"{relay.baa_expires_on.day} {relay.baa_expires_on:%b %Y}"
         detail = f"On {day}; without it nothing about patients leaves through {relay.name}"
-        yield Need("compliance", text, detail, "Open", _link("delivery:overview"), "danger" if over else "warn")
+        yield Need("compliance", text, detail, "Open", url, "danger" if over else "warn")
 
 
 def flying() -> list[Flying]:

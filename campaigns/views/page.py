@@ -16,6 +16,9 @@ from campaigns.forms import ScheduleForm, TestForm
 from campaigns.models import Campaign
 from campaigns.states import may_move
 from core.errors import DomainError
+from core.purposes import Stream
+from delivery.models import Relay
+from delivery.troubles import words
 from tracking.queries import people_by_origin
 
 #: verb -> who may say it
@@ -78,9 +81,16 @@ def act(request: StaffRequest, campaign: Campaign, command: Callable[[], Any], *
     return redirect("campaigns:detail", campaign.pk)
 
 
+def troubles() -> list[str]:
+    """What keeps marketing mail from leaving, in words: our own way out is at fault, and everybody waits."""
+    relays = Relay.objects.filter(stream=Stream.MARKETING, removed_at=None).exclude(trouble="")
+    return [f"{relay.name}: {words(relay.trouble)}" for relay in relays]
+
+
 def show_overview(request: StaffRequest, campaign: Campaign, **context: Any) -> HttpResponse:
     """The first tab; `context` carries a dialog's refused form back to it."""
     if campaign.started_at is not None:
+        context["troubles"] = troubles()
         context |= {"progress": queries.progress(campaign), "back": people_by_origin([campaign.pk])[campaign.pk]}
     elif campaign.state == Campaign.State.DRAFT:
         context["returned"] = campaign.notes.order_by("-at").first()

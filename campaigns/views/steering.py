@@ -10,7 +10,7 @@ from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from campaigns import commands, queries
 from campaigns.forms import ScheduleForm, TestForm
-from campaigns.views.page import act, load, show_overview, verbs
+from campaigns.views.page import act, load, show_overview, troubles, verbs
 
 
 @may(Action.CAMPAIGNS_SEND)
@@ -79,7 +79,12 @@ def campaign_test(request: StaffRequest, campaign_id: UUID) -> HttpResponse:
 def campaign_progress(request: StaffRequest, campaign_id: UUID) -> HttpResponse:
     """A fragment the page asks for every two seconds; when the state has changed, the page loads itself anew."""
     campaign = load(campaign_id)
-    context = {"campaign": campaign, "progress": queries.progress(campaign), "can": verbs(campaign, request.user)}
+    context = {
+        "campaign": campaign,
+        "progress": queries.progress(campaign),
+        "can": verbs(campaign, request.user),
+        "troubles": troubles(),
+    }
     answer = render(request, "campaigns/_progress.html", context)
     if request.GET.get("state") != campaign.state:
         answer["HX-Refresh"] = "true"

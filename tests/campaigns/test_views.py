@@ -1,5 +1,6 @@
 """Pages of campaigns: everybody sees and does what the table of roles says, and every refusal says what to do."""
 
+import html
 import re
 from datetime import timedelta
 from typing import Any
@@ -24,7 +25,7 @@ from tests.campaigns.factories import CampaignFactory, SegmentFactory, approved,
 from tests.consent.factories import TopicFactory
 from tests.contacts.factories import make_people
 from tests.content.factories import TemplateFactory, organization
-from tests.delivery.factories import SenderFactory
+from tests.delivery.factories import RelayFactory, SenderFactory
 
 pytestmark = pytest.mark.django_db
 State = Campaign.State
@@ -347,3 +348,13 @@ def test_no_name_of_a_campaign_or_segment_stands_in_a_title_or_an_address() -> N
         html = client.get(url(page, campaign)).content.decode()
         assert "Oncology" not in re.search(r"<title>(.*?)</title>", html)[1]  # type: ignore[index]
         assert not re.search(r'(href|action|src)="[^"]*[Oo]ncology', html)
+
+
+def test_a_held_up_sending_says_why_and_that_nobody_is_lost() -> None:
+    RelayFactory(name="Main relay", trouble="certificate")
+    campaign = CampaignFactory(state=State.SENDING, started_at=clock.now())
+    for page in (url("detail", campaign), url("progress", campaign)):
+        said = text(seat(marketer()).get(page, {"state": "SENDING"}))
+        assert "Main relay: The relay's certificate could not be verified" in html.unescape(said)
+        assert "Nobody is lost" in said
+    assert "does not take our mail" in text(seat(UserFactory(roles=[Role.ADMINISTRATOR])).get(reverse("home")))
