@@ -18,7 +18,7 @@ run: $(VENV)/run.stamp node_modules/.stamp ## everything on this machine; Ctrl-C
 test: $(VENV)/dev.stamp node_modules/.stamp ## the whole suite on its own throw-away PostgreSQL
 	@env -u DATABASE_URL -u CARILLON_HOME -u CARILLON_TEST_DATABASE $(BIN)/python -m pytest -q -n 2 $(ARGS)
 
-check: $(VENV)/dev.stamp ## lint, types, import order, migrations
+check: $(VENV)/dev.stamp node_modules/.stamp ## lint, types, import order, migrations
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary .
@@ -48,7 +48,7 @@ clean: ## forget what was installed; the data in var/ stays
 
 $(VENV)/python.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "Carillon needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1 || echo missing). Name another: make PYTHON=python3.12"; exit 1; }
+	  echo "Carillon needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo missing). Name another: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "Python's venv module is missing. Install it (Debian, Ubuntu: apt-get install python3-venv) and try again."; exit 1; }
 	@test "$$(df -Pk . | awk 'NR==2 {print $$4}')" -gt 1500000 || { \

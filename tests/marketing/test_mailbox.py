@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import importlib
 import smtplib
 import ssl
 import threading
@@ -8,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
-from django.urls import reverse
+from django.urls import Resolver404, clear_url_caches, resolve, reverse
 
 from accounts.models import User
-from marketing import catcher, local_ca, mailbox
+from marketing import catcher, local_ca, mailbox, urls
 from marketing.mailbox import Arrival
 from marketing.models import CapturedMail
 from tests import browser as browsing
@@ -175,3 +176,17 @@ def test_a_reader_opens_a_mail_and_its_link(visitors: browsing.Visitors, site: s
         browsing.assert_accessible(page)
     page.set_viewport_size({"width": 390, "height": 800})
     browsing.assert_fits(page)
+
+
+def test_there_is_no_mailbox_but_on_a_local_run(settings) -> None:  # type: ignore[no-untyped-def]
+    settings.LOCAL_RUN = False
+    try:
+        importlib.reload(urls)
+        clear_url_caches()
+        with pytest.raises(Resolver404):
+            resolve("/mailbox/")
+    finally:
+        settings.LOCAL_RUN = True
+        importlib.reload(urls)
+        clear_url_caches()
+    assert resolve("/mailbox/").view_name == "mailbox:list"
