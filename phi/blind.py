@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import hmac
+from unicodedata import normalize
 
 from phi.keyring import keyring
 
@@ -11,8 +12,8 @@ FIELDS = frozenset({"email", "external_id", "suppression"})
 
 
 def normalise_email(address: str) -> str:
-    """The form an address is compared in: trimmed, lower case, domain in ASCII."""
-    local, _, domain = address.strip().rpartition("@")
+    """The form an address is compared in: trimmed, composed (NFC), lower case, domain in ASCII."""
+    local, _, domain = normalize("NFC", address.strip()).rpartition("@")
     with contextlib.suppress(UnicodeError):
         domain = domain.encode("idna").decode()
     return f"{local}@{domain}".lower()
@@ -22,5 +23,5 @@ def index(field: str, value: str) -> bytes:
     """32 bytes that equal values share; says nothing without the key."""
     if field not in FIELDS:
         raise ValueError(f"{field} may not be indexed")
-    value = value.strip() if field == "external_id" else normalise_email(value)
-    return hmac.new(keyring().secret(f"index:{field}"), value.encode(), hashlib.sha256).digest()
+    value = normalize("NFC", value.strip()) if field == "external_id" else normalise_email(value)
+    return hmac.new(keyring().secret(f"index:{field}"), value.encode(errors="surrogatepass"), hashlib.sha256).digest()
