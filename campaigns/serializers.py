@@ -75,4 +75,6 @@ class ProgressOut(serializers.Serializer[object]):
 class ReportRowOut(serializers.Serializer[object]):
     section = serializers.CharField()
     what = serializers.CharField()
-    count = serializers.CharField(help_text="A number; for roles that see aggregates only “fewer than 11” or “about 90”.")
+    count = serializers.CharField(
+        help_text="A number; for roles that see aggregates only “fewer than 11” or “about 90”."
+    )

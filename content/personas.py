@@ -43,7 +43,7 @@ def _persona(key: str, label: str, first: str, last: str, attributes: list[Attri
     return Persona(key, label, values)
 
 
-def _example(attribute: Attribute, *, long: bool) -> Any:
+def _example(attribute: Attribute, *, long: bool) -> Any:  # noqa: PLR0911 -- one for each kind
     match attribute.kind:
         case Kind.NUMBER:
             return 1_234_567.89 if long else 42

@@ -40,7 +40,9 @@ def preview(what: Template | TemplateVersion, persona: personas.Persona) -> Prev
         return Preview(persona, render_for(version, persona.values))
     except MissingValue as missing:
         return Preview(
-            persona, None, f"This person has no “{missing.key}” and the tag has no fallback: the mail would not be sent."
+            persona,
+            None,
+            f"This person has no “{missing.key}” and the tag has no fallback: the mail would not be sent.",
         )
     except TemplateBroken as broken:
         place = f" (line {broken.line})" if broken.line else ""

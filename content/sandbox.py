@@ -51,17 +51,17 @@ class Missing(StrictUndefined):
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise MissingValue(self._undefined_name or "")
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> bool:  # type: ignore[override]  # may be asked about
         return False
 
-    def __eq__(self, other: object) -> bool:
+    def __eq__(self, other: object) -> bool:  # type: ignore[override]
         return isinstance(other, Missing)
 
-    def __ne__(self, other: object) -> bool:
+    def __ne__(self, other: object) -> bool:  # type: ignore[override]
         return not self == other
 
     __hash__ = None  # type: ignore[assignment]
-    __str__ = __iter__ = __len__ = __contains__ = _refuse  # type: ignore[assignment]
+    __str__ = __iter__ = __len__ = __contains__ = _refuse
     __lt__ = __le__ = __gt__ = __ge__ = __add__ = __radd__ = __getitem__ = __call__ = _refuse
 
     def __getattr__(self, name: str) -> Any:
@@ -102,7 +102,7 @@ def parse(source: str, environment: ImmutableSandboxedEnvironment = HTML) -> nod
 
 
 def compile_source(source: str, environment: ImmutableSandboxedEnvironment) -> Callable[[dict[str, Any]], str]:
-    """A function from context to text. Raises TemplateBroken when compiled, MissingValue or TemplateBroken when called."""
+    """A function from context to text. Raises TemplateBroken, and MissingValue when called."""
     parse(source, environment)
     template = environment.from_string(source)
 

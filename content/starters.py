@@ -3,28 +3,32 @@
 from core.purposes import MessageClass, Purpose
 
 STYLE = """<style>
-body{margin:0;background:#f4f6f8;color:#1c2733;font:16px/1.55 -apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif}
+body{margin:0;background:#f4f6f8;color:#1c2733;
+font:16px/1.55 -apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif}
 .page{max-width:600px;margin:0 auto;background:#ffffff}
 .head{padding:24px 32px;border-bottom:3px solid #0b6b5d;font-size:18px;font-weight:600}
 .main{padding:28px 32px}
 h1{font-size:24px;line-height:1.25;margin:0 0 16px}
 p{margin:0 0 16px}
 .card{border:1px solid #d5dde3;border-radius:6px;padding:16px 20px;margin:0 0 20px}
-.button{display:inline-block;background:#0b6b5d;color:#ffffff;text-decoration:none;padding:13px 24px;border-radius:6px;font-weight:600}
+.button{display:inline-block;background:#0b6b5d;color:#ffffff;text-decoration:none;padding:13px 24px;border-radius:6px;
+font-weight:600}
 .foot{padding:20px 32px 32px;border-top:1px solid #d5dde3;color:#54636f;font-size:13px}
 .foot a{color:#54636f}
 @media (max-width:480px){.head,.main,.foot{padding-left:20px;padding-right:20px}}
 </style>"""
 
 FOOT = """<div class="foot"><p>{{ organization.name }}<br>{{ organization.postal_address }}</p>
-<p><a href="{{ unsubscribe_url }}">Stop these mails</a> · <a href="{{ preferences_url }}">Choose which mails you get</a></p></div>"""
+<p><a href="{{ unsubscribe_url }}">Stop these mails</a> ·
+<a href="{{ preferences_url }}">Choose which mails you get</a></p></div>"""
 
 
 def page(main: str) -> str:
     return (
         f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width">{STYLE}</head>\n<body>\n<div class="page">\n'
-        f'<div class="head">{{{{ organization.name }}}}</div>\n<div class="main">\n{main}\n</div>\n{FOOT}\n</div>\n</body>\n</html>\n'
+        f'<div class="head">{{{{ organization.name }}}}</div>\n<div class="main">\n{main}\n</div>\n'
+        f"{FOOT}\n</div>\n</body>\n</html>\n"
     )
 
 
@@ -84,7 +88,8 @@ STARTERS: dict[str, dict[str, str]] = {
             f"""<h1>Thank you, we have your order</h1>
 {HELLO}
 <p>We are getting it ready. You will hear from us when it leaves.</p>
-<div class="card"><strong>Good to know</strong><br>Orders leave within two working days. Call us to change anything.</div>
+<div class="card"><strong>Good to know</strong><br>
+Orders leave within two working days. Call us to change anything.</div>
 <p><a class="button" href="https://clinic.example/orders">See your order</a></p>"""
         ),
         "purpose": Purpose.PAYMENT,

@@ -50,10 +50,11 @@ def _guarded_names(tree: nodes.Node) -> set[int]:
             guarded |= {id(name) for name in filtered.node.find_all(nodes.Name)} | {id(filtered.node)}
     for either in tree.find_all(nodes.Or):
         guarded |= {id(name) for name in either.left.find_all(nodes.Name)} | {id(either.left)}
-    for condition in [*tree.find_all(nodes.If), *tree.find_all(nodes.CondExpr)]:
+    for condition in tree.find_all((nodes.If, nodes.CondExpr)):
+        assert isinstance(condition, nodes.If | nodes.CondExpr)
         asked = {name.name for name in condition.test.find_all(nodes.Name)}
         asked |= {condition.test.name} if isinstance(condition.test, nodes.Name) else set()
-        body = condition.body if isinstance(condition, nodes.If) else [condition.expr1]
+        body: list[nodes.Node] = condition.body if isinstance(condition, nodes.If) else [condition.expr1]
         guarded |= {id(condition.test)} | {id(name) for name in condition.test.find_all(nodes.Name)}
         for part in body:
             names = [*part.find_all(nodes.Name)] + ([part] if isinstance(part, nodes.Name) else [])

@@ -109,7 +109,7 @@ def _page(template: Template, form: TemplateForm, can_edit: bool) -> dict[str, o
 
 @may(Action.TEMPLATES_VIEW)
 @xframe_options_sameorigin
-@csp_replace(PREVIEW_CSP)
+@csp_replace(PREVIEW_CSP)  # type: ignore[untyped-decorator]
 def template_preview(request: StaffRequest, template_id: UUID) -> HttpResponse:
     """The draft as one persona reads it: a page of its own, for a sandboxed frame."""
     return _preview(request, get_object_or_404(Template, pk=template_id))
@@ -117,7 +117,7 @@ def template_preview(request: StaffRequest, template_id: UUID) -> HttpResponse:
 
 @may(Action.TEMPLATES_VIEW)
 @xframe_options_sameorigin
-@csp_replace(PREVIEW_CSP)
+@csp_replace(PREVIEW_CSP)  # type: ignore[untyped-decorator]
 def version_preview(request: StaffRequest, version_id: UUID) -> HttpResponse:
     """A frozen version as one persona reads it."""
     return _preview(request, get_object_or_404(TemplateVersion.objects.select_related("template"), pk=version_id))

@@ -29,7 +29,8 @@ function draw(place) {
     legend: { show: false },
     cursor: { y: false, points: { size: 6 } },
     scales: {
-      x: given.timed ? { time: true } : { time: false, range: [-0.6, x.length - 0.4] },
+      // One moment alone still needs a span around it.
+      x: given.timed ? { time: true, range: (_, low, high) => (low === high ? [low - 60, high + 60] : [low, high]) } : { time: false, range: [-0.6, x.length - 0.4] },
       y: { range: (_, low, high) => [0, Math.max(high * 1.1, 1)] },
     },
     axes: [

@@ -3,7 +3,8 @@ import pytest
 from content import html
 from content.errors import TemplateBroken
 
-MAIL = """<html><head><style>p{color:red} .b{padding:4px !important} @media(max-width:600px){p{color:blue}}</style></head>
+MAIL = """<html><head><style>p{color:red} .b{padding:4px !important} @media(max-width:600px){p{color:blue}}</style>
+</head>
 <body><p>Hi {{ first_name|default("there") }}, <a class="b" href="https://example.com/a?x=1&amp;y=2">go</a></p>
 <table>{% for m in medications %}<tr><td>{{ m.name }}</td></tr>{% endfor %}</table>
 <a href="{{ unsubscribe_url }}">Stop</a> <a href="https://example.com/b">b</a> <a href="mailto:a@example.com">write</a>
