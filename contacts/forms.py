@@ -183,6 +183,8 @@ class ConsentForm(forms.Form):
         field = self.fields["topics"]
         assert isinstance(field, forms.MultipleChoiceField)
         field.choices = topics
+        if not topics:
+            field.help_text = "No topics yet. Define what people can opt in to first, under Compliance, Topics."
 
     def clean(self) -> dict[str, Any]:
         """`consent`: the statement as the import keeps it; empty if none is made."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.files.uploadhandler import StopUpload
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -14,6 +15,7 @@ from audit.models import Entry
 from contacts import chunks, queries
 from contacts.models import Attribute, Contact, Import, ImportChunk, Reason
 from contacts.records import Coded
+from contacts.uploads import SealingUploadHandler
 from tests.accounts.factories import UserFactory, sign_in
 from tests.contacts.factories import finish, make_import, make_people, make_person, run_import
 
@@ -282,6 +284,15 @@ def test_a_file_too_large_is_refused_with_a_message_and_leaves_nothing(client_fo
     response = upload(client_for(), b"id,email\n" + b"P1,a@example.com\n" * 250_000)
     assert "larger than 2 MB" in text_of(response)
     assert not ImportChunk.objects.exists()
+
+
+def test_a_file_whose_size_nobody_announced_is_cut_off_at_the_limit(settings: Any) -> None:
+    settings.IMPORT_MAX_BYTES = 1 << 20
+    handler = SealingUploadHandler(None, created_by=UserFactory().pk)
+    handler.new_file("file", "people.csv", "text/csv", None)
+    with pytest.raises(StopUpload):
+        handler.receive_data_chunk(b"x" * (2 << 20), 0)
+    assert "larger than 1 MB" in str(handler.problem)
 
 
 def test_an_upload_without_csrf_token_is_refused_and_leaves_nothing(client_for: ClientFor) -> None:
