@@ -8,7 +8,7 @@ from django.db import connection, models, transaction
 
 from audit import leaves, merkle, signing
 from audit.errors import TrailBroken
-from audit.models import Checkpoint, Entry, Leaf, Node, Pending, Watch
+from audit.models import Checkpoint, Entry, Leaf, Node, Watch
 from audit.queries import BLOCK, Tree, last_head
 from core import clock
 from core.actors import SYSTEM, By, actor_of
@@ -162,15 +162,20 @@ def verify(*, limit: int = 200_000) -> Watch:
 
 
 def _standing_problem(head: signing.Head | None) -> str:
-    size = head.size if head else 0
-    sealed, entries, waiting = Leaf.objects.count(), Entry.objects.count(), Pending.objects.count()
-    if sealed != size:
-        return f"{sealed:,} leaves stand where the last checkpoint signed {size:,}."
+    with connection.cursor() as cursor:  # one statement, so one moment: others write and seal meanwhile
+        cursor.execute(
+            "SELECT (SELECT count(*) FROM audit_leaf), (SELECT coalesce(max(size), 0) FROM audit_checkpoint),"
+            " (SELECT count(*) FROM audit_entry), (SELECT count(*) FROM audit_pending),"
+            " (SELECT min(since) FROM audit_pending)"
+        )
+        sealed, signed, entries, waiting, oldest = cursor.fetchone()
+    if sealed != signed:
+        return f"{sealed:,} leaves stand where the last checkpoint signed {signed:,}."
     if entries != sealed + waiting:
         return f"{entries:,} entries stand where {sealed + waiting:,} are sealed or waiting."
-    if Pending.objects.filter(since__lt=clock.now() - MAX_DELAY).exists():
+    if oldest and oldest < clock.now() - MAX_DELAY:
         return "Entries have waited for their seal for minutes. Is the worker running?"
-    if head and Tree().root(size) != head.root:
+    if head and Tree().root(head.size) != head.root:
         return "The stored hashes do not lead to the root last signed."
     return ""
 

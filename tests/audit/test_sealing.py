@@ -225,3 +225,23 @@ def test_sealers_and_writers_at_once_leave_no_gap() -> None:
     assert not failures
     assert seal() == 32
     assert verify().problem == ""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_watchman_raises_no_false_alarm_while_others_write_and_seal() -> None:
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            many(3)
+            seal()
+        connection.close()
+
+    writers = [threading.Thread(target=work) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    found = {verify().problem for _ in range(60)}
+    stop.set()
+    for writer in writers:
+        writer.join()
+    assert found == {""}
