@@ -70,7 +70,7 @@ DATE = (
     Operator("before", "is before", Takes.DAY, "is before {0}"),
     Operator("after", "is after", Takes.DAY, "is after {0}"),
     Operator("between", "is between", Takes.DAYS, "is from {0}"),
-    Operator("anniversary_in_next", "has its birthday in the next … days", Takes.COUNT, "has its birthday within {0}"),
+    Operator("anniversary_in_next", "comes round (birthday) in the next … days", Takes.COUNT, "comes round within {0}"),
     Operator("age_between", "gives an age between", Takes.AGES, "gives an age of {0}"),
     IS_EMPTY,
     IS_NOT_EMPTY,
