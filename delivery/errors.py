@@ -21,6 +21,10 @@ class RelayInUse(DomainError):
     """The only relay of a stream that still has mail to send."""
 
 
+class RelayNotReached(DomainError):
+    """A relay did not prove what it must; the text says what."""
+
+
 class DomainInUse(DomainError):
     """A sender uses the domain."""
 
