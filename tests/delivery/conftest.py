@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from delivery import commands
 from delivery.models import Relay
 from delivery.transports import smtp
 from tests.delivery.factories import RelayFactory
@@ -28,3 +29,9 @@ def relay(db: None, catcher: Catcher) -> Relay:
     """The way to that server."""
     made: Relay = RelayFactory(**catcher.relay_fields())
     return made
+
+
+@pytest.fixture
+def unstarted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Queued work waits for the test's own workers; without this, eager jobs would have sent it at once."""
+    monkeypatch.setattr(commands, "enqueue", lambda *args, **options: None)
