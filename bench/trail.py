@@ -5,13 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from audit.commands import build, record_many, seal, verify
-from audit.queries import Tree
 from bench._door import emit, scratch
-from core.actors import SYSTEM
-from trail import bundle
-from trail.commands import export
-from trail.queries import Filter
 
 
 @contextmanager
@@ -22,6 +16,14 @@ def rate(name: str, count: int) -> Iterator[None]:
 
 
 def main() -> None:
+    # After bench._door, which readies Django.
+    from audit.commands import build, record_many, seal, verify
+    from audit.queries import Tree
+    from core.actors import SYSTEM
+    from trail import bundle
+    from trail.commands import export
+    from trail.queries import Filter
+
     size = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
     with scratch():
         with rate("entries written", size):
