@@ -37,7 +37,7 @@ class Catalog:
     fields: Mapping[str, Field]
     removed: Mapping[str, tuple[str, date]] = field(default_factory=dict)
     topics: Mapping[UUID, str] = field(default_factory=dict)
-    removed_topics: Mapping[UUID, tuple[str, date]] = field(default_factory=dict)
+    removed_topics: Mapping[UUID, date] = field(default_factory=dict)
     mailings: Mapping[UUID, Mailing] = field(default_factory=dict)
 
 
@@ -60,12 +60,12 @@ def load() -> Catalog:
         identifier = is_identifier(a.key, a.kind, a.sensitivity)
         fields[a.key] = Field(a.key, a.label, a.kind, Sensitivity(a.sensitivity), tuple(a.choices), identifier)
     topics: dict[UUID, str] = {}
-    removed_topics: dict[UUID, tuple[str, date]] = {}
+    removed_topics: dict[UUID, date] = {}
     for topic in Topic.objects.all():
         if topic.removed_at is None:
             topics[topic.id] = topic.name
         else:
-            removed_topics[topic.id] = (topic.name, topic.removed_at.date())
+            removed_topics[topic.id] = topic.removed_at.date()
     campaigns = Origin.objects.filter(kind=Origin.Kind.CAMPAIGN).order_by("-created_at")
     rows = campaigns.values_list("id", "template_version__subject", "created_at", "tier")
     mailings = {i: Mailing(i, f"“{subject}” of {at:%d %b %Y}", Sensitivity(tier)) for i, subject, at, tier in rows}

@@ -174,8 +174,8 @@ class _Parser:
         _only(raw, {"topic", "op"})
         topic = _id(raw["topic"], "Choose a topic.")
         if topic in self.catalog.removed_topics:
-            name, day = self.catalog.removed_topics[topic]
-            raise BadValue(f"The topic “{name}” was removed on {day:%d %b %Y}. Remove this condition.")
+            day = self.catalog.removed_topics[topic]
+            raise BadValue(f"Its topic was removed on {day:%d %b %Y}. Remove this condition or choose another topic.")
         if topic not in self.catalog.topics:
             raise BadValue("There is no such topic.")
         state = raw.get("op")

@@ -143,7 +143,8 @@ def choice(raw: Any, field: Field) -> str:
     if raw is None or raw == "":
         _missing("Choose a value.")
     if not isinstance(raw, str) or raw not in field.choices:
-        raise BadValue(f"{shown(raw)} is not one of the choices of {field.label}.")
+        # Without the value: a kept rule may meet this in a task, whose errors are logged.
+        raise BadValue(f"This is not one of the choices of {field.label}. Choose again.")
     return raw
 
 

@@ -92,7 +92,8 @@ def _build(request: StaffRequest, segment: Segment | None) -> HttpResponse:
     if request.method != "POST":
         root = draft.from_rule(segment.rule) if segment else _empty()
         given = {"name": segment.name, "description": segment.description} if segment else {}
-        return _page(request, segment, root, saves=True, given=given, revision=segment.revision if segment else 0)
+        more: dict[str, Any] = {"revision": segment.revision, "problems": _stale(segment)} if segment else {}
+        return _page(request, segment, root, saves=True, given=given, **more)
     root = draft.from_post(request.POST)
     given = {"name": request.POST.get("name", ""), "description": request.POST.get("description", "")}
     rule = draft.to_rule(root, catalogs.load())
@@ -112,6 +113,15 @@ def _build(request: StaffRequest, segment: Segment | None) -> HttpResponse:
         messages.success(request, "Segment saved.")
         return redirect("segments:detail", segment.pk)
     return _page(request, segment, root, saves=True, given=given, revision=request.POST.get("revision", 0), **refused)
+
+
+def _stale(segment: Segment) -> list[Problem]:
+    """What no longer makes sense of a rule that did when it was saved."""
+    try:
+        parse(segment.rule)
+    except RuleError as refusal:
+        return refusal.problems
+    return []
 
 
 @may(Action.SEGMENTS_VIEW)

@@ -56,6 +56,18 @@ def test_a_change_is_in_the_next_count() -> None:
     assert queries.count(asked) == 5
 
 
+def test_a_change_stamped_before_the_last_count_and_committed_after_it_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ids = make_people(2, state="MA")
+    asked = rule(is_("state", "MA"))
+    assert queries.count(asked) == 2
+    earlier = clock.now() - timedelta(minutes=5)
+    monkeypatch.setattr(clock, "now", lambda: earlier)
+    contacts.update(Contact.objects.get(pk=ids[0]), values={"state": "NY"}, by=SYSTEM)
+    assert queries.count(asked) == 1
+
+
 def test_many_people_stream_through_and_give_the_same_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     topic = TopicFactory()
     ids = make_people(25, state=lambda n: ["MA", "NY", "CT"][n % 3])

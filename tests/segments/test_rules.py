@@ -1,5 +1,7 @@
 """Bad rules are refused with the clause and the reason; good ones survive the builder's form unchanged."""
 
+from dataclasses import replace
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
@@ -108,7 +110,7 @@ BAD: list[tuple[Any, str]] = [
     (asks("d", "age_between", {"from": 9, "to": 8}), "first age is greater"),
     (asks("b", "is", "yes"), "yes or no"),
     (asks("b", "is", 1), "yes or no"),
-    (asks("c", "one_of", ["Cigna"]), "“Cigna” is not one of the choices of C"),
+    (asks("c", "one_of", ["Cigna"]), "Clause 2 (C): This is not one of the choices of C"),
     (asks("c", "is", 3), "not one of the choices"),
     (asks("c", "one_of", None), "Choose at least one value"),
     (asks("k", "has", []), "Choose at least one code"),
@@ -142,6 +144,17 @@ def test_a_bad_rule_is_refused_in_words(rule: Any, says: str) -> None:
         parse(rule, make.CATALOG)
     assert says in str(refused.value)
     assert len(str(refused.value)) < 500
+
+
+def test_a_rule_that_went_stale_says_so_without_a_value_or_a_name() -> None:
+    """Its refusal may end in the log of a task."""
+    topic = uuid4()
+    catalog = replace(make.CATALOG, removed_topics={topic: date(2026, 3, 1)})
+    stale = [asks("c", "one_of", ["xq-canary"]), one({"topic": str(topic), "op": "opted_in"})]
+    for rule, says in zip(stale, ["choices of C", "Clause 2: Its topic was removed on 01 Mar 2026"], strict=True):
+        with pytest.raises(RuleError, match=says) as refused:
+            parse(rule, catalog)
+        assert "canary" not in str(refused.value)
 
 
 def test_every_problem_is_found_at_once_and_placed() -> None:

@@ -227,6 +227,8 @@ def test_a_segment_on_a_removed_attribute_shows_what_to_mend(marketer: Client) -
     assert "was removed" in text(marketer.post(reverse("segments:count", args=[segment.pk])))
     page = text(marketer.get(reverse("segments:edit", args=[segment.pk])))
     assert "Plan (removed)" in page
+    assert "This rule needs mending" in page
+    assert page.count("was removed on 01 Mar 2026") == 2
 
 
 def test_archive_restore_and_duplicate(marketer: Client) -> None:
