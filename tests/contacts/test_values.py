@@ -2,7 +2,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contacts import addresses, values
@@ -144,6 +144,7 @@ def test_what_is_no_single_mailbox_is_refused(typed: str) -> None:
         addresses.clean(typed)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_whatever_is_taken_as_an_address_can_stand_in_a_header(text: str) -> None:
     try:
@@ -156,6 +157,7 @@ def test_whatever_is_taken_as_an_address_can_stand_in_a_header(text: str) -> Non
     assert addresses.clean(address) == address
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["text", "number", "date", "datetime", "boolean"]), st.text(max_size=60))
 def test_parsing_either_refuses_or_gives_a_form_that_parses_to_itself(kind: str, text: str) -> None:
     try:
@@ -165,6 +167,7 @@ def test_parsing_either_refuses_or_gives_a_form_that_parses_to_itself(kind: str,
     assert values.accept(Definition(kind=kind), stored) == stored
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=80))
 def test_a_mask_shows_at_most_the_edges_of_a_value(text: str) -> None:
     for key in ("email", "first_name", "external_id", "custom"):
@@ -182,6 +185,7 @@ codes = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(codes), st.lists(codes))
 def test_folding_the_same_entries_again_changes_nothing(known: list[Coded], news: list[Coded]) -> None:
     once = fold_list(known, news)
@@ -189,6 +193,7 @@ def test_folding_the_same_entries_again_changes_nothing(known: list[Coded], news
     assert {(e.code, e.start) for e in once} == {(e.code, e.start) for e in [*known, *news]}
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from("abcd"), st.integers()),
     st.dictionaries(st.sampled_from("abcd"), st.none() | st.integers()),
