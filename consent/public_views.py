@@ -106,12 +106,16 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 def _undo(request: HttpRequest, message: MessageToken, scope: Topic | None, context: Mapping[str, Any]) -> HttpResponse:
     try:
         facts = queries.facts_for([message.contact_id], scope.pk if scope else None)[message.contact_id]
-        if facts.opted_out if scope else facts.opted_out_all:
+        if facts.opted_out_all or (scope and facts.opted_out):
             kept = evidence(request, text=UNDO_TEXT, delivery_id=message.delivery_id)
             commands.opt_in(message.contact_id, scope, source=Source.MAIL_LINK, evidence=kept, by=PATIENT)
     except DomainError:
         return page(request, "not_possible", **context)
-    return page(request, "resumed", **context)
+    topic = context["topic"]
+    found = queries.facts_for([message.contact_id], topic.pk if topic else None)[message.contact_id]
+    # Taking back "everything" leaves alone what was stopped before it; the page must not promise more.
+    stopped = found.opted_out or found.opted_out_all
+    return page(request, "resumed", stopped=stopped, **context)
 
 
 @patient_page

@@ -1,9 +1,12 @@
+from datetime import timedelta
+
 import pytest
 
 from consent import commands, queries
 from consent.errors import EvidenceMissing, NothingToConfirm, OptedOutByPerson
 from consent.models import Act, LedgerEntry, Source, Suppression
 from contacts import commands as people
+from core import clock
 from core.actors import PATIENT, SYSTEM
 from phi import blind
 from phi.errors import KeyUnavailable
@@ -107,6 +110,25 @@ def test_an_import_never_overrules_a_no_and_repeats_nothing():
     assert state(fresh, topic).address_confirmed
     assert LedgerEntry.objects.filter(act=Act.OPT_IN).count() == 1
     assert LedgerEntry.objects.filter(act=Act.ADDRESS_CONFIRMED).count() == 3
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_an_import_with_a_new_address_does_not_overrule_a_no_either(everything):
+    topic, person = TopicFactory(), contact("old@example.com")
+    commands.opt_out(person.pk, None if everything else topic, source=Source.ONE_CLICK, by=PATIENT)
+    people.update(person, values={"email": "new@example.com"}, by=SYSTEM)
+    consent = {"topics": [str(topic.pk)], "source": "Paper form"}
+    assert commands.record_import(topic.pk, created_ids=[], matched_ids=[person.pk], consent=consent, by=SYSTEM) == 0
+    assert not queries.receives(state(person, topic), topic)
+
+
+def test_a_host_whose_clock_is_ahead_does_not_outlive_a_later_no():
+    topic, person = TopicFactory(), contact()
+    with clock.set_to(clock.now() + timedelta(minutes=5)):
+        opted_in(topic, contact_id=person.pk)
+    commands.opt_out(person.pk, topic, source=Source.ONE_CLICK, by=PATIENT)
+    assert state(person, topic).opted_out
+    assert [s.facts.opted_out for s in queries.states_of(person.pk)] == [True]
 
 
 def test_undoing_an_import_takes_back_what_it_wrote_and_nothing_said_since():

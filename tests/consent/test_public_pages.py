@@ -160,6 +160,18 @@ def test_the_result_offers_to_stop_everything_and_to_take_it_back(person, topic,
     assert LedgerEntry.objects.count() == entries
 
 
+def test_taking_back_everything_promises_no_more_than_it_does(person, topic, token):
+    client = strict()
+    client.post(f"/m/u/{token}", ONE_CLICK)
+    client.post(f"/m/u/{token}", {"scope": "all"})
+    body = client.post(f"/m/u/{token}", {"do": "undo", "scope": "all"}).content
+    assert b"not the emails you stopped before" in body
+    assert not receives(person, topic)
+    body = client.post(f"/m/u/{token}", {"do": "undo", "scope": "topic"}).content
+    assert b"You will get these emails again" in body
+    assert receives(person, topic)
+
+
 def test_links_of_a_removed_topic_and_of_a_deleted_contact_still_work(person, topic, token):
     commands.remove_topic(topic, by=SYSTEM)
     assert strict().post(f"/m/u/{token}", ONE_CLICK).status_code == 200
