@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
 
 from contacts import chunks, imports, tasks
 from contacts.models import Contact, Import, ImportChunk, ImportTouch
 from core import clock
+from marketing.postgres import die_with_parent
 from tests.contacts.factories import finish, make_import, make_staff, run_import
+from tests.workers import database_url
 
 State = Import.State
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,16 +27,15 @@ WORKER = (
 
 
 def worker(import_id: object) -> subprocess.Popen[bytes]:
-    db = connection.settings_dict
-    url = f"postgresql://{db['USER']}:{db['PASSWORD']}@{db['HOST']}:{db['PORT']}/{db['NAME']}"
     home = Path(settings.PHI_KEY_FILE).parent.parent
     env = {
         **os.environ,
-        "DATABASE_URL": url,
+        "DATABASE_URL": database_url(),
         "CARILLON_HOME": str(home),
         "DJANGO_SETTINGS_MODULE": "marketing.settings",
     }
-    return subprocess.Popen([sys.executable, "-c", WORKER, str(import_id)], cwd=ROOT, env=env)
+    command = [sys.executable, "-c", WORKER, str(import_id)]
+    return subprocess.Popen(command, cwd=ROOT, env=env, preexec_fn=die_with_parent)
 
 
 @pytest.mark.slow
