@@ -16,6 +16,8 @@ function draw(place) {
     values: (_, at) => at.map((n) => given.x[n] ?? ""),
     grid: { show: false },
   };
+  // Bars stand on their moments, so the first and the last need half a step beside them.
+  const room = given.timed && given.kind === "bar" ? (x.at(-1) - x[0]) / (2 * Math.max(x.length - 1, 1)) : 0;
   const clock = [
     [86400, "{D} {MMM}", null, null, null, null, null, null, 1],
     [3600, "{HH}:00", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
@@ -30,7 +32,7 @@ function draw(place) {
     cursor: { y: false, points: { size: 6 } },
     scales: {
       // One moment alone still needs a span around it.
-      x: given.timed ? { time: true, range: (_, low, high) => (low === high ? [low - 60, high + 60] : [low, high]) } : { time: false, range: [-0.6, x.length - 0.4] },
+      x: given.timed ? { time: true, range: (_, low, high) => (low === high ? [low - 60, high + 60] : [low - room, high + room]) } : { time: false, range: [-0.6, x.length - 0.4] },
       y: { range: (_, low, high) => [0, Math.max(high * 1.1, 1)] },
     },
     axes: [
