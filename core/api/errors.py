@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.signals import got_request_exception
 from django.http import HttpRequest, JsonResponse
@@ -26,6 +27,10 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response:
     if isinstance(exc, DomainError):
         # A refusal may say more of each part of what was sent (segments.errors.RuleError).
         return Response(body(exc.code, str(exc), getattr(exc, "fields", None)), status=exc.status)
+    if isinstance(exc, RequestDataTooBig):
+        return Response(
+            body("too_large", "The request is larger than this address takes. Send it in parts."), status=413
+        )
     if isinstance(exc, DjangoValidationError):
         return Response(body("invalid", "Some fields are not valid.", exc.messages), status=400)
     response = exception_handler(exc, context)
