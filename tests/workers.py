@@ -11,6 +11,7 @@ from urllib.parse import quote
 import psycopg
 from django.conf import settings
 from django.db import connection
+from kombu import pools
 
 from marketing import environment
 from marketing.celery import app
@@ -94,8 +95,7 @@ class Workers:
     def _reset_broker(self) -> None:
         """Forget connections to the broker of before."""
         # Not app.close(): that would also take the application out of the reach of @shared_task.
-        if app._pool is not None:
-            app._pool.force_close_all()
+        pools.reset()  # kombu keeps them by address, and all of ours have the same
         app.amqp._producer_pool = None
         app._pool = None
 
