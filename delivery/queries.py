@@ -229,3 +229,36 @@ def reproduce(delivery: Delivery) -> bytes:
     origin = Origin.objects.select_related("template_version", "sender__domain").get(pk=delivery.origin_id)
     merged = open_merged(delivery.pk, bytes(delivery.merge_values), key=key_of(contact))
     return unsigned(origin, content_of(origin), delivery.contact_id, merged, number=delivery.pk, at=delivery.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the door stands now."""
+
+    #: Recipients queued and due, and recipients put off, by stream.
+    queued: dict[str, int]
+    put_off: dict[str, int]
+    #: Outcomes of the last hour.
+    last_hour: dict[str, int]
+    #: Handed over, and nobody knows whether they arrived: the newest of the last 30 days.
+    unknown: list[Delivery]
+
+
+QUEUED = """
+SELECT b.stream, sum(cardinality(b.contact_ids)) - coalesce(sum(d.done), 0)
+FROM delivery_sendbatch b JOIN delivery_origin o ON o.id = b.origin_id AND o.state = 'OPEN'
+LEFT JOIN LATERAL (SELECT count(*) AS done FROM delivery_delivery d WHERE d.batch_id = b.id) d ON true
+WHERE b.done_at IS NULL AND b.due_at <= %s GROUP BY 1
+"""
+
+
+def health(*, unknown: int = 20) -> Health:
+    """Queue depth, the last hour, and what is unknown, in four statements."""
+    now = clock.now()
+    with connection.cursor() as cursor:
+        cursor.execute(QUEUED, [now])
+        queued = {stream: int(count) for stream, count in cursor.fetchall()}
+    waits = Retry.objects.values_list("batch__stream").annotate(count=Count("pk"))
+    hour = Delivery.objects.filter(at__gt=now - timedelta(hours=1)).values_list("outcome").annotate(count=Count("pk"))
+    lost = Delivery.objects.filter(outcome=Delivery.Outcome.UNKNOWN, at__gt=now - timedelta(days=30)).order_by("-at")
+    return Health(queued, dict(waits), dict(hour), list(lost[:unknown]))

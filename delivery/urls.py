@@ -1,6 +1,6 @@
 from django.urls import path
 
-from delivery import views
+from delivery import proof_views, views
 
 app_name = "delivery"
 urlpatterns = [
@@ -14,5 +14,7 @@ urlpatterns = [
     path("domains/<uuid:domain_id>/verify/", views.domain_verify, name="domain_verify"),
     path("senders/new/", views.sender_new, name="sender_new"),
     path("senders/<uuid:sender_id>/remove/", views.sender_remove, name="sender_remove"),
+    path("messages/<uuid:delivery_id>/", proof_views.message, name="message"),
+    path("messages/<uuid:delivery_id>/reveal/", proof_views.message_reveal, name="message_reveal"),
     path("people/<uuid:contact_id>/", views.for_contact, name="for_contact"),
 ]

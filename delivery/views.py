@@ -12,6 +12,7 @@ from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from core import clock
 from core.errors import DomainError
+from core.purposes import Stream
 from delivery import queries, setup, troubles
 from delivery.dkim import dns_record
 from delivery.forms import DomainForm, RelayForm, SenderForm
@@ -34,11 +35,27 @@ def overview(request: StaffRequest) -> HttpResponse:
         for relay in Relay.objects.filter(removed_at=None).order_by("stream", "created_at")
     ]
     shown = {
+        "health": _health(),
         "relays": relays,
         "domains": list(SendingDomain.objects.order_by("domain")),
         "senders": list(Sender.objects.filter(removed_at=None).select_related("domain").order_by("name")),
     }
     return render(request, "delivery/overview.html", shown)
+
+
+def _health() -> dict[str, Any]:
+    found = queries.health()
+    return {
+        "queued": sum(found.queued.values()),
+        "put_off": sum(found.put_off.values()),
+        "by_stream": [
+            (label, found.queued.get(stream, 0), found.put_off.get(stream, 0)) for stream, label in Stream.choices
+        ],
+        "sent": found.last_hour.get("sent", 0),
+        "refused": found.last_hour.get("refused", 0),
+        "failed": found.last_hour.get("failed", 0),
+        "unknown": found.unknown,
+    }
 
 
 def _relay(relay_id: UUID) -> Relay:

@@ -17,7 +17,7 @@ from audit.models import Entry
 from core import clock
 from delivery import engine, setup
 from delivery.errors import RelayInUse
-from delivery.models import Relay, Sender, SendingDomain
+from delivery.models import Delivery, Relay, Sender, SendingDomain
 from tests.accounts.factories import UserFactory, sign_in
 from tests.contacts.factories import make_people
 from tests.delivery.factories import RelayFactory, SenderFactory, SendingDomainFactory, make_origin
@@ -191,3 +191,44 @@ def test_who_may_only_look_is_offered_nothing_to_change(role: Role) -> None:
     assert "Remove" not in page
     assert client.get(reverse("delivery:relay", args=[relay.pk])).status_code == 403
     assert client.post(reverse("delivery:sender_remove", args=[sender.pk])).status_code == 403
+
+
+def test_one_row_proves_that_it_was_allowed_and_protected_and_says_what_it_said_for_a_reason(
+    relay: Relay, catcher: Catcher
+) -> None:
+    who = make_people(1)[0]
+    make_origin([who])
+    engine.drain("marketing", seconds=10)
+    row = Delivery.objects.get()
+    client = seat(Role.COMPLIANCE)
+    said = text(client.get(reverse("delivery:message", args=[row.pk])))
+    address = next(iter(catcher.recipients()))
+    assert "TLSv1." in said
+    assert row.session is not None
+    assert row.session.certificate_sha256 in said
+    assert "Allowed" in said
+    assert address not in said
+    assert (
+        reverse("delivery:message", args=[row.pk])
+        in client.get(reverse("delivery:for_contact", args=[who])).content.decode()
+    )
+    url = reverse("delivery:message_reveal", args=[row.pk])
+    assert address not in text(client.post(url, {"reason": ""}))
+    assert address in text(client.post(url, {"reason": "A complaint about this mail"}))
+    assert Entry.objects.get(action="message.revealed").subject_id == who
+    assert "Made again byte for byte" in text(client.post(url, {"reason": "A complaint about this mail"}))
+    assert seat(Role.ADMINISTRATOR).post(url, {"reason": "Because I can"}).status_code == 403
+
+
+def test_the_overview_counts_what_waits_and_lists_what_is_unknown(relay: Relay, catcher: Catcher) -> None:
+    catcher.data = lambda address, times: "drop"
+    make_origin(make_people(1))
+    engine.drain("marketing", seconds=10)
+    make_origin(make_people(3))
+    said = text(seat().get(reverse("delivery:overview")))
+    assert "3 mails due" in said
+    assert "may or may not have arrived" in said
+    assert (
+        reverse("delivery:message", args=[Delivery.objects.get().pk])
+        in seat().get(reverse("delivery:overview")).content.decode()
+    )
