@@ -147,7 +147,7 @@ def _window(origin_id: UUID, batch_id: UUID, visit: str, waiting: dict[UUID, int
     bounced = _record(ready, handover.results, waiting, now, found)
     outcomes.settle(origin_id, batch_id, visit, found)
     sessions = list(found.sessions.values())
-    transaction.on_commit(lambda: [setattr(session, "saved", True) for session in sessions])
+    transaction.on_commit(lambda: outcomes.saved(sessions))
     unsent = any(result.fate == Fate.UNSENT for result in handover.results)
     return Window(unsent, now + timedelta(seconds=1) if unsent else None, handover.trouble, about.relay, bounced)
 

@@ -10,7 +10,7 @@ import consent.queries
 from consent.models import Topic
 from contacts.models import Contact
 from contacts.records import Record
-from contacts.seal import key_of, open_record
+from contacts.seal import SealedRow, key_of, open_record
 from content.models import TemplateVersion
 from core.models import Organization
 from core.purposes import MessageClass
@@ -102,8 +102,9 @@ def is_verified(sender: Sender) -> bool:
 def people(ids: Sequence[UUID], about: Message, now: datetime) -> dict[UUID, Person]:
     """What the gate asks about these people; who was deleted is absent. At most six statements, however many."""
     rows = list(Contact.objects.filter(pk__in=ids).only("id", "email_index", "kek_id", "data_key", "sealed"))
-    keys = {row.pk: key_of(row) for row in rows}
-    records = {row.pk: open_record(row, key=keys[row.pk]) for row in rows}
+    sealed = [SealedRow(row.pk, row.kek_id, bytes(row.data_key), bytes(row.sealed)) for row in rows]
+    keys = {row.id: key_of(row) for row in sealed}
+    records = {row.id: open_record(row, key=keys[row.id]) for row in sealed}
     said = consent.queries.facts_for(list(records), about.facts.topic_id)
     hashes = {pk: blind.index("suppression", record.email) for pk, record in records.items() if record.email}
     suppressed = consent.queries.suppressed(hashes.values())

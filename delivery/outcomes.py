@@ -91,7 +91,7 @@ def append(origin_id: UUID, batch_id: UUID, visit: str, rows: Sequence[Row]) -> 
     ]
     with connection.cursor() as cursor:
         cursor.execute(APPEND, [origin_id, batch_id, visit, json.dumps(values)])
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def save_sessions(sessions: Sequence[SessionFacts]) -> None:
@@ -117,6 +117,12 @@ def save_sessions(sessions: Sequence[SessionFacts]) -> None:
         ],
         ignore_conflicts=True,
     )
+
+
+def saved(sessions: Sequence[SessionFacts]) -> None:
+    """Their rows are committed: the next window need not write them again."""
+    for session in sessions:
+        session.saved = True
 
 
 def put_off(batch_id: UUID, waits: Sequence[PutOff]) -> None:

@@ -11,7 +11,7 @@ from django.db.models import Count, QuerySet
 
 import contacts.queries
 from contacts.models import Contact
-from contacts.seal import key_of
+from contacts.seal import SealedRow, key_of
 from content.models import TemplateVersion
 from core import clock
 from delivery import facts
@@ -81,7 +81,7 @@ FROM delivery_origin o WHERE o.id = %(origin)s
 def progress(origin_id: UUID) -> Progress:
     """How far an origin is, in two statements. A refusal is counted under the first of its reasons."""
     span = 15
-    params = {"origin": origin_id, "since": clock.now() - timedelta(seconds=span)}
+    params: dict[str, UUID | datetime] = {"origin": origin_id, "since": clock.now() - timedelta(seconds=span)}
     with connection.cursor() as cursor:
         cursor.execute(TOTALS, params)
         totals = cursor.fetchone()
@@ -218,6 +218,10 @@ def waiting_for(contact_id: UUID) -> "QuerySet[Retry]":
     return Retry.objects.filter(contact_id=contact_id).select_related("batch").order_by("due_at")
 
 
+def _sealed(contact: Contact) -> SealedRow:
+    return SealedRow(contact.pk, contact.kek_id, bytes(contact.data_key), bytes(contact.sealed))
+
+
 def reproduce(delivery: Delivery) -> bytes:
     """The message as it was handed over, before DKIM's own fields, byte for byte. Raises NotReproducible.
 
@@ -227,7 +231,7 @@ def reproduce(delivery: Delivery) -> bytes:
     if contact is None or delivery.merge_values is None:
         raise NotReproducible("The person was deleted and with them the key to this message, or it was never made.")
     origin = Origin.objects.select_related("template_version", "sender__domain").get(pk=delivery.origin_id)
-    merged = open_merged(delivery.pk, bytes(delivery.merge_values), key=key_of(contact))
+    merged = open_merged(delivery.pk, bytes(delivery.merge_values), key=key_of(_sealed(contact)))
     return unsigned(origin, content_of(origin), delivery.contact_id, merged, number=delivery.pk, at=delivery.at)
 
 

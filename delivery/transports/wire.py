@@ -389,7 +389,8 @@ def _proof(wire: Wire, relay: RelayConfig) -> SessionFacts:
     certificate = tls.getpeercert(binary_form=True) if tls is not None else None
     if tls is None or certificate is None or tls.version() not in ("TLSv1.2", "TLSv1.3"):
         raise RelayTrouble("tls", "the session could not prove its encryption")
-    names = dict(pair for group in (tls.getpeercert() or {}).get("subject", ()) for pair in group)
+    subject = cast(tuple[tuple[tuple[str, str], ...], ...], (tls.getpeercert() or {}).get("subject", ()))
+    names = dict(pair for group in subject for pair in group)
     cipher = tls.cipher()
     return SessionFacts(
         id=uuid7(),
