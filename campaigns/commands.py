@@ -4,8 +4,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 import content.commands
+import content.queries
 import delivery.commands
 from accounts.models import User
 from accounts.queries import person_of
@@ -17,23 +19,24 @@ from campaigns.states import move
 from content.preview import persona_called
 from core import clock
 from core.actors import SYSTEM, By
-from core.errors import DomainError
 from core.jobs import enqueue
 from core.purposes import MessageClass, Stream
 from core.sensitivity import Sensitivity, highest
 from delivery.models import Delivery, Origin
 from delivery.trials import send_trial
 from segments import queries as segments
+from segments.errors import RuleError
 
 LONGEST_AHEAD = timedelta(days=366)
 
 
+def _rows(*, skip_locked: bool = False) -> "QuerySet[Campaign]":
+    held = Campaign.objects.select_for_update(of=("self",), skip_locked=skip_locked)
+    return held.select_related("segment", "template", "template_version", "sender", "topic")
+
+
 def _locked(campaign: Campaign) -> Campaign:
-    return (
-        Campaign.objects.select_for_update(of=("self",))
-        .select_related("segment", "template", "template_version", "sender", "topic")
-        .get(pk=campaign.pk)
-    )
+    return _rows().get(pk=campaign.pk)
 
 
 @transaction.atomic
@@ -114,16 +117,16 @@ def withdraw(campaign: Campaign, *, by: By) -> Campaign:
 
 
 @transaction.atomic
-def approve(campaign: Campaign, *, by: By, note: str = "", seen: bytes | None = None) -> Campaign:
-    """Approve exactly what stands. `seen`: the digest the approver's page showed; another one is refused."""
+def approve(campaign: Campaign, *, by: By, seen: bytes, note: str = "") -> Campaign:
+    """Approve exactly what stands. `seen`: the digest of what the approver read; another one is refused."""
     campaign = _locked(campaign)
     state = move(campaign.state, "approve")
     person = person_of(by)
     if person is None or person in (campaign.submitted_by, campaign.created_by):
         raise SelfApproval("A second person has to approve this: you wrote or submitted it yourself.")
     digest = approval.digest(campaign)
-    if seen is not None and seen != digest:
-        raise ApprovalOutdated("The campaign changed while you were reading. Reload the page and read it again.")
+    if seen != digest:
+        raise ApprovalOutdated("The campaign changed while you were reading. Load it and read it again.")
     campaign.state, campaign.approved_digest = state, digest
     campaign.approved_by, campaign.approved_at = person, clock.now()
     campaign.save()
@@ -185,15 +188,17 @@ def unschedule(campaign: Campaign, *, by: By) -> Campaign:
 
 @transaction.atomic
 def start(campaign: Campaign) -> Campaign:
-    """Pick the audience and hand it to the door, all in one transaction: a crash leaves it scheduled."""
-    campaign = _locked(campaign)
+    """Pick the audience and hand it to the door, all in one transaction: a crash leaves it scheduled.
+
+    Does nothing where another worker is at it. What is no longer what was approved goes back to its author.
+    """
+    held = _rows(skip_locked=True).filter(pk=campaign.pk).first()
+    if held is None:
+        return campaign
+    campaign = held
     state = move(campaign.state, "start")
     if bytes(campaign.approved_digest or b"") != approval.digest(campaign):
-        _withdraw_approval(campaign, Campaign.State.DRAFT)
-        text = "Could not be started: it is not what was approved. Submit it again."
-        ReviewNote.objects.create(campaign=campaign, verdict="returned", text=text)
-        record("campaign.approval_outdated", by=SYSTEM, target=campaign)
-        return campaign
+        return _return(campaign, "it is not what was approved. Submit it again.", code="approval_outdated")
     version, sender = campaign.template_version, campaign.sender
     assert version is not None
     assert sender is not None
@@ -201,11 +206,12 @@ def start(campaign: Campaign) -> Campaign:
     now = clock.now()
     try:
         people = segments.audience(campaign.audience_rule, at=now)
-    except DomainError as refusal:  # an attribute of the rule was removed since
-        _withdraw_approval(campaign, Campaign.State.DRAFT)
-        ReviewNote.objects.create(campaign=campaign, verdict="returned", text=f"Could not be started: {refusal}")
-        record("campaign.start_refused", by=SYSTEM, target=campaign, code=refusal.code)
-        return campaign
+        tier = highest(content.queries.tier_now(version), segments.tier_of(campaign.audience_rule))
+    except RuleError as refusal:  # an attribute of the rule was removed since
+        return _return(campaign, str(refusal), code=refusal.code)
+    if tier.rank > Sensitivity(campaign.tier).rank:
+        words = f"what it uses counts as “{tier.label}” by now. Submit it again, so that it is reviewed as such."
+        return _return(campaign, words, code="tier_raised")
     origin = delivery.commands.open_origin(
         campaign.pk,
         kind=Origin.Kind.CAMPAIGN,
@@ -228,6 +234,14 @@ def start(campaign: Campaign) -> Campaign:
     record("campaign.started", by=SYSTEM, target=campaign, audience=len(people))
     if not people:
         finish(campaign)
+    return campaign
+
+
+def _return(campaign: Campaign, why: str, *, code: str) -> Campaign:
+    """Put a campaign that cannot start back to draft, and tell its author why."""
+    _withdraw_approval(campaign, Campaign.State.DRAFT)
+    ReviewNote.objects.create(campaign=campaign, verdict="returned", text=f"Could not be started: {why}")
+    record("campaign.start_refused", by=SYSTEM, target=campaign, code=code)
     return campaign
 
 

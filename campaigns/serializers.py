@@ -1,5 +1,6 @@
 from rest_framework import serializers
 
+from campaigns import approval
 from campaigns.models import Campaign
 from consent.models import Topic
 from content.models import Template
@@ -49,10 +50,20 @@ class CampaignOut(serializers.Serializer[Campaign]):
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
     audience_size = serializers.IntegerField()
+    digest = serializers.SerializerMethodField(help_text="Of what is in review, to be named when approving it.")
+
+    def get_digest(self, campaign: Campaign) -> str:
+        return approval.digest(campaign).hex() if campaign.state == Campaign.State.IN_REVIEW else ""
 
 
 class NoteIn(serializers.Serializer[object]):
     note = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="")
+
+
+class ApproveIn(NoteIn):
+    """`seen`: the `digest` of the campaign as you read it, so that nothing else is approved."""
+
+    seen = serializers.RegexField(r"\A[0-9a-f]{64}\Z")
 
 
 class ScheduleIn(serializers.Serializer[object]):

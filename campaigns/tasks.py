@@ -1,5 +1,7 @@
 """Beat finds what is due, so a lost wake-up costs seconds and nothing else."""
 
+import logging
+
 from celery import shared_task
 
 from campaigns import commands
@@ -7,6 +9,8 @@ from campaigns.errors import NotPossibleNow
 from campaigns.models import Campaign
 from core import clock
 from delivery import queries as delivery
+
+log = logging.getLogger(__name__)
 
 
 @shared_task(name="campaigns.start")
@@ -23,11 +27,13 @@ def start(campaign_id: str) -> None:
 
 @shared_task(name="campaigns.start_due")
 def start_due() -> None:
-    """Start whatever is due and finish whatever is drained but was not told so."""
-    for pk in Campaign.objects.filter(state=Campaign.State.SCHEDULED, send_at__lte=clock.now()).values_list(
-        "pk", flat=True
-    ):
-        start(str(pk))
+    """Start whatever is due and finish whatever is drained but was not told so; one's trouble never holds others."""
+    due = Campaign.objects.filter(state=Campaign.State.SCHEDULED, send_at__lte=clock.now())
+    for pk in due.values_list("pk", flat=True):
+        try:
+            start(str(pk))
+        except Exception:  # the next sweep tries again
+            log.exception("campaign %s did not start", pk)
     for campaign in Campaign.objects.filter(state=Campaign.State.SENDING, expanded_at__isnull=False):
         if delivery.is_drained(campaign.pk):
             commands.finish(campaign)

@@ -44,6 +44,7 @@ class Mask:
 
     def hide(self, source: str) -> str:
         """Tags inside a `<…>` or a style become a word, tags between elements a comment, which may stand anywhere."""
+        source = source.replace("zqmask", "zq mask").replace("zqtag", "zq tag")  # ours alone
         out: list[str] = []
         at = 0
         for match in TAG.finditer(source):
@@ -54,12 +55,12 @@ class Mask:
             )
             number = len(self.tags)
             self.tags.append(match.group())
-            out.append(f"zqmask{number}zq" if inside else f"<!--zqmask{number}zq-->")
+            out.append(f"zqmask{number}zq" if inside else f"<!--zqtag{number}zq-->")
             at = match.end()
         return "".join(out) + source[at:]
 
     def show(self, source: str) -> str:
-        return re.sub(r"<!--zqmask(\d+)zq-->|zqmask(\d+)zq", lambda m: self.tags[int(m[1] or m[2])], source)
+        return re.sub(r"<!--zqtag(\d+)zq-->|zqmask(\d+)zq", lambda m: self.tags[int(m[1] or m[2])], source)
 
 
 def inline_css(source: str) -> str:
@@ -77,7 +78,7 @@ def inline_css(source: str) -> str:
         cssutils_logging_level=50,
     ).transform()
     for number, tag in enumerate(mask.tags):
-        if f"zqmask{number}zq" not in inlined:
+        if f"zqmask{number}zq" not in inlined and f"<!--zqtag{number}zq-->" not in inlined:
             raise TemplateBroken(f"{tag} stands where no mail program shows anything; move it into the body.")
     return mask.show(inlined)
 
@@ -113,7 +114,7 @@ def _walk(element: lxml_html.HtmlElement, parts: list[str]) -> None:
     if element.tag in HIDDEN:
         return
     if not isinstance(element.tag, str):  # a comment: a merge tag, or nothing
-        parts.append(f"<!--{element.text}-->" if (element.text or "").startswith("zqmask") else "")
+        parts.append(f"<!--{element.text}-->" if (element.text or "").startswith("zqtag") else "")
         return
     block = element.tag in BLOCKS
     if block:

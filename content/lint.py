@@ -6,24 +6,13 @@ from dataclasses import dataclass
 
 from content import tags
 from content.errors import TemplateBroken
-from content.html import ANCHOR, TAG
+from content.html import TAG
+from content.markup import Markup
 from core.purposes import MessageClass, Purpose
 from core.sensitivity import Sensitivity
 
 HEAVY_WARNING, HEAVY_ERROR = 90_000, 200_000  # bytes; Gmail cuts a mail at 102 kB
 DECEPTIVE = re.compile(r"^\s*(re|fwd?|aw|wg)\s*:", re.IGNORECASE)
-ELEMENTS = {
-    "script": "Scripts never run in mail and are not sent.",
-    "iframe": "Frames do not work in mail; link to the page instead.",
-    "form": "Forms do not work in mail; link to a page instead.",
-    "object": "Embedded objects do not work in mail.",
-    "embed": "Embedded objects do not work in mail.",
-    "video": "Videos do not play in mail; link to the page instead.",
-    "audio": "Audio does not play in mail; link to the page instead.",
-    "link": "Style sheets and fonts of other hosts are not loaded; put the styles into a <style> element.",
-    "base": "A <base> element changes where links lead and is not sent.",
-}
-ATTRIBUTE = re.compile(r"""\s(alt|title|src|href|action|background|srcset)\s*=\s*(["'])(.*?)\2""", re.I | re.S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +56,7 @@ def lint(draft: Draft, attributes: Mapping[str, Known], *, own_host: str, has_ad
         *_empty(draft),
         *_tags(draft, attributes),
         *_sensitive_places(draft, attributes),
-        *_markup(draft.html, own_host),
+        *_markup(draft, attributes, own_host),
         *_subject(draft.subject),
         *_commercial(draft, has_address),
         *_weight(draft.html),
@@ -127,74 +116,27 @@ def _tags(draft: Draft, attributes: Mapping[str, Known]) -> Iterable[Finding]:
 def _sensitive_places(draft: Draft, attributes: Mapping[str, Known]) -> Iterable[Finding]:
     for part, source in (("subject", draft.subject), ("preheader", draft.preheader)):
         for name in sorted(tags.tag_names(source) if TAG.search(source) else ()):
-            if name in attributes and Sensitivity(attributes[name].sensitivity).rank >= Sensitivity.PHI.rank:
+            if _is_health(attributes, name):
                 yield Finding(
                     "error",
                     part,
                     f"“{attributes[name].label}” is health information; it would be readable on a locked phone. "
                     "Say it in the body.",
                 )
-    for match in ATTRIBUTE.finditer(draft.html):
-        name, value = match[1].lower(), match[3]
-        if not TAG.search(value):
-            continue
-        line = tags.line_of(draft.html, match.start())
-        used = tags.tag_names(value)
-        if name in ("href", "src", "action", "background", "srcset"):
-            if used - set(tags.PROVIDED) or not TAG.fullmatch(value.strip()):
-                yield Finding(
-                    "error", "html", "A web address may not hold a merge tag: addresses end up in logs.", line
-                )
-        elif any(
-            key in attributes and Sensitivity(attributes[key].sensitivity).rank >= Sensitivity.PHI.rank for key in used
-        ):
-            yield Finding("error", "html", f"Health information may not stand in the {name} text of an image.", line)
 
 
-def _markup(html: str, own_host: str) -> Iterable[Finding]:
-    for element, why in ELEMENTS.items():
-        for match in re.finditer(rf"<{element}\b", html, re.IGNORECASE):
-            yield Finding("error", "html", why, tags.line_of(html, match.start()))
-    for match in re.finditer(r"<[^>]*\son\w+\s*=", html, re.IGNORECASE):
-        yield Finding(
-            "error", "html", "Event handlers are scripts and are not sent.", tags.line_of(html, match.start())
-        )
-    for match in re.finditer(r"javascript\s*:", html, re.IGNORECASE):
-        yield Finding("error", "html", "A script address is not sent.", tags.line_of(html, match.start()))
-    for match in re.finditer(r"@import|@font-face", html, re.IGNORECASE):
-        yield Finding(
-            "error", "html", "Fonts and styles of other hosts are not loaded.", tags.line_of(html, match.start())
-        )
-    for match in re.finditer(r"""(?:src|background|srcset)\s*=\s*["']([^"']*)|url\(\s*["']?([^"')]+)""", html, re.I):
-        source = (match[1] or match[2] or "").strip()
-        if source and not source.startswith((own_host + "/", "data:image/")) and not TAG.search(source):
-            yield Finding(
-                "error",
-                "html",
-                "Images come from your own host only: another host would learn who reads this mail.",
-                tags.line_of(html, match.start()),
-            )
-    for match in re.finditer(r"<img\b[^>]*>", html, re.IGNORECASE):
-        if not re.search(r"\salt\s*=", match[0], re.IGNORECASE):
-            yield Finding(
-                "warning",
-                "html",
-                "An image has no alt text; people who cannot see it get nothing.",
-                tags.line_of(html, match.start()),
-            )
-    for match in ANCHOR.finditer(html):
-        target = match[3].strip()
-        if not target.lower().startswith(("http://", "https://", "mailto:", "tel:", "#")) and not TAG.search(target):
-            yield Finding(
-                "error",
-                "html",
-                "A link needs a whole address, starting with https://.",
-                tags.line_of(html, match.start()),
-            )
-        elif target.lower().startswith("http://") and not target.startswith(own_host):
-            yield Finding(
-                "warning", "html", "A link is not encrypted; use https://.", tags.line_of(html, match.start())
-            )
+def _markup(draft: Draft, attributes: Mapping[str, Known], own_host: str) -> Iterable[Finding]:
+    markup = Markup(draft.html, own_host)
+    for fault in markup.faults():
+        yield Finding(fault.level, "html", fault.message, fault.line)
+    for text in markup.shown():
+        if any(_is_health(attributes, name) for name in text.names):
+            message = f"Health information may not stand in the {text.attribute} text of an element."
+            yield Finding("error", "html", message, text.line)
+
+
+def _is_health(attributes: Mapping[str, Known], name: str) -> bool:
+    return name in attributes and Sensitivity(attributes[name].sensitivity).rank >= Sensitivity.PHI.rank
 
 
 def _subject(subject: str) -> Iterable[Finding]:

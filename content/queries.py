@@ -94,6 +94,12 @@ def build_version(template: Template) -> TemplateVersion:
     return version
 
 
+def tier_now(version: TemplateVersion) -> Sensitivity:
+    """The tier a version's fields have today: raising an attribute's sensitivity reaches what was written before."""
+    used = Attribute.objects.filter(key__in=version.fields_used).values_list("sensitivity", flat=True)
+    return highest(version.tier, *used)
+
+
 def digest(version: TemplateVersion) -> bytes:
     """SHA-256 over everything a reader or the law could care about in a version."""
     names = [

@@ -40,6 +40,7 @@ FORBIDDEN = (
     nodes.Call,
     nodes.Mul,
     nodes.Pow,
+    nodes.Mod,
 )
 
 
@@ -89,7 +90,7 @@ def parse(source: str, environment: ImmutableSandboxedEnvironment = HTML) -> nod
         tree = environment.parse(source)
         for node in tree.find_all(FORBIDDEN):
             raise TemplateBroken(
-                "Only merge tags, conditions and loops are allowed here, no calls, imports, macros or multiplication.",
+                "Only merge tags, conditions and loops are allowed here, no calls, imports, macros or arithmetic.",
                 node.lineno,
             )
         for node in tree.find_all(nodes.Filter):

@@ -14,6 +14,7 @@ import campaigns.commands
 import consent.commands
 import content.commands
 import delivery.engine
+from campaigns import approval
 from campaigns.models import Campaign
 from consent.models import Source
 from content.models import Template
@@ -72,7 +73,7 @@ def _went_out(clinic: Clinic, choices: dict[str, Any], days_ago: int) -> Campaig
     with clock.set_to(morning(days_ago)):
         campaign = campaigns.commands.create(by=marketer, **choices)
         campaigns.commands.submit(campaign, by=marketer)
-        campaigns.commands.approve(campaign, by=approver, note="Reads well. Good to go.")
+        campaigns.commands.approve(campaign, by=approver, seen=approval.digest(campaign), note="Reads well. Good to go.")
         campaigns.commands.schedule(campaign, at=clock.now(), by=approver)
         campaign.refresh_from_db()
         if campaign.state == Campaign.State.SCHEDULED:  # where jobs run at once, this one has

@@ -45,8 +45,12 @@ def test_two_machines_of_two_people_send_a_campaign(
     assert made.status_code == 201, made.content
     one = f"{URL}/{made.json()['id']}"
     assert client.post(f"{one}/submit", headers=headers).json()["state"] == "IN_REVIEW"
-    assert client.post(f"{one}/approve", {"note": "Good"}, JSON, headers=headers).status_code == 403
-    assert client.post(f"{one}/approve", {}, JSON, headers=second_person).json()["state"] == "APPROVED"
+    seen = {"seen": client.get(one, headers=second_person).json()["digest"]}
+    assert client.post(f"{one}/approve", seen, JSON, headers=headers).status_code == 403
+    assert client.post(f"{one}/approve", {}, JSON, headers=second_person).status_code == 400
+    outdated = client.post(f"{one}/approve", {"seen": "0" * 64}, JSON, headers=second_person)
+    assert outdated.json()["error"]["code"] == "approval_outdated"
+    assert client.post(f"{one}/approve", seen, JSON, headers=second_person).json()["state"] == "APPROVED"
     assert client.post(f"{one}/schedule", {}, JSON, headers=headers).json()["state"] == "SCHEDULED"
     tasks.start_due()
     assert client.get(f"{one}/status", headers=headers).json()["total"] == 3
@@ -58,6 +62,7 @@ def test_two_machines_of_two_people_send_a_campaign(
     assert (status["state"], status["by_outcome"]) == ("FINISHED", {"sent": 3})
     rows = client.get(f"{one}/report", headers=headers).json()
     assert {"section": "recipients", "what": "Sent", "count": "3"} in rows
+    assert not [row for row in rows if row["section"] == "domains"]  # this token may not see people
 
 
 def test_the_owner_of_the_writing_token_cannot_approve_with_another_token(
@@ -68,7 +73,8 @@ def test_the_owner_of_the_writing_token_cannot_approve_with_another_token(
     _, approving = api_token(["campaigns.approve"], both)
     campaign = CampaignFactory()
     client.post(f"{URL}/{campaign.pk}/submit", headers=writing)
-    answer = client.post(f"{URL}/{campaign.pk}/approve", {}, JSON, headers=approving)
+    seen = {"seen": "0" * 64}
+    answer = client.post(f"{URL}/{campaign.pk}/approve", seen, JSON, headers=approving)
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "self_approval")
 
 

@@ -12,6 +12,7 @@ from campaigns.errors import ApprovalOutdated, BadTime, NotComplete, NotPossible
 from campaigns.models import Campaign
 from consent import commands as consent
 from consent.models import Source
+from contacts.models import Attribute
 from content import commands as content
 from content.errors import TemplateHasErrors
 from core import clock
@@ -19,7 +20,9 @@ from core.actors import SYSTEM
 from core.sensitivity import Sensitivity
 from delivery import engine
 from delivery.models import Delivery, Origin, Relay
-from tests.campaigns.factories import CampaignFactory, SegmentFactory, approved, approver, marketer
+from phi.errors import KeyUnavailable
+from segments import queries as segments
+from tests.campaigns.factories import CampaignFactory, SegmentFactory, approve, approved, approver, marketer
 from tests.consent.factories import TopicFactory
 from tests.contacts.factories import make_people
 from tests.content.factories import TemplateFactory, organization
@@ -58,8 +61,8 @@ def test_the_author_cannot_approve_and_another_person_can() -> None:
     author = marketer()
     campaign = commands.submit(CampaignFactory(created_by=author.pk), by=author)
     with pytest.raises(SelfApproval):
-        commands.approve(campaign, by=author)
-    assert commands.approve(campaign, by=approver()).state == State.APPROVED
+        approve(campaign, author)
+    assert approve(campaign).state == State.APPROVED
 
 
 def test_whoever_submitted_anothers_draft_cannot_approve_it_either() -> None:
@@ -68,7 +71,7 @@ def test_whoever_submitted_anothers_draft_cannot_approve_it_either() -> None:
     campaign = commands.submit(CampaignFactory(created_by=author.pk), by=submitter)
     for person in (author, submitter):
         with pytest.raises(SelfApproval):
-            commands.approve(campaign, by=person)
+            approve(campaign, person)
 
 
 @pytest.mark.parametrize(
@@ -307,3 +310,31 @@ def test_a_report_names_nobody_and_defuses_formulas(relay: Relay, catcher: Catch
     assert report.coarse(0) == "0"
     assert report.coarse(11) == "about 10"
     assert report.coarse(1_234) == "about 1,230"
+
+
+def test_what_became_more_sensitive_since_its_approval_goes_back_to_its_author(relay: Relay, catcher: Catcher) -> None:
+    make_people(2, first_name="Ada")
+    campaign = commands.send_now(approved(), by=marketer())
+    Attribute.objects.filter(key="first_name").update(sensitivity=Sensitivity.SPECIAL)
+    campaign = run(campaign)
+    assert campaign.state == State.DRAFT
+    assert "Special category" in campaign.notes.order_by("-at")[0].text
+    assert not catcher.messages
+
+
+def test_a_key_store_that_does_not_answer_costs_no_approval(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+    campaign = commands.send_now(approved(), by=marketer())
+    other = commands.send_now(approved(), by=marketer())
+    real = segments.audience
+    asked: list[object] = []
+
+    def unavailable_once(rule: object, at: object = None) -> object:
+        asked.append(rule)
+        if len(asked) == 1:
+            raise KeyUnavailable("The key store does not answer.")
+        return real(rule, at)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(segments, "audience", unavailable_once)
+    tasks.start_due()
+    states = {row.state for row in (campaign, other) if row.refresh_from_db() is None}
+    assert states == {State.SCHEDULED, State.FINISHED}

@@ -49,3 +49,12 @@ def test_the_text_part_reads_like_the_mail() -> None:
 def test_a_tag_outside_the_body_is_said_and_not_lost() -> None:
     with pytest.raises(TemplateBroken, match="last_name"):
         html.compile_html(MAIL + "{{ last_name }}", "")
+
+
+def test_a_comment_around_a_tag_stays_a_comment() -> None:
+    assert "<!--{{ note }}-->" in html.inline_css("<p>a</p><!--{{ note }}--><p>b</p>")
+
+
+def test_an_author_cannot_forge_our_place_holders() -> None:
+    compiled, _ = html.compile_html("<p>zqmask7zq <!--zqtag7zq--> {{ first_name|default(1) }}</p>", "")
+    assert "{{ first_name|default(1) }}" in compiled

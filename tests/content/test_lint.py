@@ -62,6 +62,41 @@ def test_every_starter_passes(starter: dict[str, str]) -> None:
         ({"html": GOOD + f"<img src='{OWN}/a.png'>"}, "html", "alt text", "warning"),
         ({"html": "<style>@import url('https://f.example/x.css')</style>" + GOOD}, "html", "Fonts and styles", "error"),
         ({"html": GOOD + "<form></form>"}, "html", "Forms", "error"),
+        ({"html": GOOD + "<a href=https://x.example/?d={{ diagnosis }}>a</a>"}, "html", "addresses end up", "error"),
+        ({"html": GOOD + "<A HREF = 'https://x.example/{{ diagnosis }}'>a</A>"}, "html", "addresses end up", "error"),
+        ({"html": GOOD + "<a href='{{ diagnosis }}'>a</a>"}, "html", "addresses end up", "error"),
+        ({"html": GOOD + "<a href='{{ unsubscribe_url }}?{{ email }}'>a</a>"}, "html", "addresses end up", "error"),
+        ({"html": GOOD + "<img alt='' src=https://x.example/p.gif>"}, "html", "own host only", "error"),
+        ({"html": GOOD + "<img alt='' src=https://x.example/{{ email }}>"}, "html", "addresses end up", "error"),
+        (
+            {"html": GOOD + f"<img alt='' srcset='{OWN}/a 1x, https://x.example/b 2x'>"},
+            "html",
+            "own host only",
+            "error",
+        ),
+        ({"html": GOOD + "<table background=//x.example/a.png></table>"}, "html", "own host only", "error"),
+        (
+            {"html": GOOD + "<p style='background:url(https://x.example/{{ email }})'>a</p>"},
+            "html",
+            "merge tag",
+            "error",
+        ),
+        ({"html": GOOD + "<p style='background:u\\72l(x)'>a</p>"}, "html", "backslashes", "error"),
+        ({"html": "<style>p{color:{{ email }}}</style>" + GOOD}, "html", "merge tag", "error"),
+        ({"html": "<style>p{background:url(//x.example/a)}</style>" + GOOD}, "html", "own host only", "error"),
+        (
+            {"html": GOOD + "<a hr{% if email %}ef='https://x.example/'{% endif %}>a</a>"},
+            "html",
+            "part of its name",
+            "error",
+        ),
+        ({"html": GOOD + "<a {{ first_name }}>a</a>"}, "html", "stand for an attribute", "error"),
+        ({"html": GOOD + "<!--[if mso]><img src=https://x.example/a><![endif]-->"}, "html", "comment", "error"),
+        ({"html": GOOD + "<!-- {{ diagnosis|default(1) }} -->"}, "html", "comment", "error"),
+        ({"html": GOOD + "<meta http-equiv=refresh content='0;url=https://x.example'>"}, "html", "by itself", "error"),
+        ({"html": GOOD + "<svg><image href='https://x.example/a'/></svg>"}, "html", "Drawings", "error"),
+        ({"html": GOOD + "<p title='{{ diagnosis|default(1) }}'>a</p>"}, "html", "title text", "error"),
+        ({"html": GOOD + "<a href='ja&#118;ascript:x()'>a</a>"}, "html", "script address", "error"),
         ({"html": GOOD + "<a href='/relative'>a</a>"}, "html", "whole address", "error"),
         ({"html": GOOD + "<a href='http://x.example'>a</a>"}, "html", "not encrypted", "warning"),
         ({"html": "<p>Hello <a href='{{ unsubscribe_url }}'>stop</a></p>"}, "html", "postal address", "error"),
@@ -84,6 +119,21 @@ def test_each_fault_is_named_with_its_place(change: dict[str, object], part: str
 def test_a_finding_says_its_line() -> None:
     found = [f for f in findings(html=GOOD + "\n\n{{ nonsense }}") if "nonsense" in f.message]
     assert found[0].line == 3
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        GOOD + "{% if first_name %}<p>Hi {{ first_name }}</p>{% endif %}",
+        GOOD + "<p {% if first_name %} class='a' {% endif %}>x</p>",
+        GOOD + f"<img alt='Logo of {{{{ organization.name }}}}' src='{OWN}/logo.png'>",
+        GOOD + "<!--[if mso]><p>Outlook</p><![endif]-->",
+        GOOD + "<p style='color:#333;background:url(data:image/png;base64,AAAA)'>x</p>",
+        GOOD + "<table>{% for m in [1] %}<tr><td>x</td></tr>{% endfor %}</table>",
+    ],
+)
+def test_what_is_harmless_is_left_alone(html: str) -> None:
+    assert findings(html=html) == []
 
 
 def test_transactional_mail_needs_no_way_out() -> None:

@@ -53,6 +53,7 @@ def test_every_usual_way_to_say_a_fallback_works(source: str, said: str) -> None
         "{{ range(9) }}",
         "{{ 'x' * 1000000000 }}",
         "{{ 10 ** 1000000 }}",
+        "{{ '%99999999d' % 1 }}",
         "{{ name|attr('__class__') }}",
         "{{ name|format(3) }}",
         "{% macro m() %}{% endmacro %}",
