@@ -144,6 +144,8 @@ class Suppression(models.Model):
     #: Null: everything. Else only what an import may not overrule for this address; the ledger says it for the contact.
     topic = models.ForeignKey(Topic, null=True, on_delete=models.PROTECT, related_name="+")
     reason = models.CharField(max_length=16, choices=Reason.choices)
+    #: The person asked for it, whatever else keeps it: a new yes of theirs lifts that part, and nobody else does.
+    opted_out = models.BooleanField(default=False)
     note: Any = EncryptedTextField(default="", blank=True)
     at = models.DateTimeField()
     released_at = models.DateTimeField(null=True)

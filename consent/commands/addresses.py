@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable
 from uuid import UUID
 
+from django.db.models import Q
+
 import contacts.queries
 from consent.models import Suppression, Topic
 from contacts.models import Contact
@@ -39,23 +41,20 @@ def neighbours(contact_id: UUID, address: str) -> set[UUID]:
 
 
 def remember(pairs: Iterable[tuple[bytes, UUID | None]]) -> None:
-    """Keep opt-outs with their addresses: (hash, topic or None for everything). Stronger reasons stand."""
-    now = clock.now()
+    """Keep opt-outs with their addresses: (hash, topic or None for everything). Other reasons stand beside them."""
+    now, wanted = clock.now(), set(pairs)
     rows = [
-        Suppression(address_hash=h, topic_id=t, reason=Suppression.Reason.UNSUBSCRIBED, at=now)
-        for h, t in dict.fromkeys(pairs)
+        Suppression(address_hash=h, topic_id=t, reason=Suppression.Reason.UNSUBSCRIBED, opted_out=True, at=now)
+        for h, t in wanted
     ]
     Suppression.objects.bulk_create(rows, ignore_conflicts=True)
+    known = Suppression.objects.filter(address_hash__in={h for h, _ in wanted}, opted_out=False)
+    found = [row.pk for row in known if (bytes(row.address_hash), row.topic_id) in wanted]
     # What had been released earlier holds again.
-    hashes = {row.address_hash for row in rows}
-    again = [
-        found.pk
-        for found in Suppression.objects.filter(address_hash__in=hashes, released_at__isnull=False)
-        if (bytes(found.address_hash), found.topic_id) in {(row.address_hash, row.topic_id) for row in rows}
-    ]
-    Suppression.objects.filter(pk__in=again).update(
+    Suppression.objects.filter(pk__in=found, released_at__isnull=False).update(
         released_at=None, reason=Suppression.Reason.UNSUBSCRIBED, at=now, release_note=""
     )
+    Suppression.objects.filter(pk__in=found).update(opted_out=True)
 
 
 def forgive(address: str, topic_id: UUID | None) -> None:
@@ -63,14 +62,12 @@ def forgive(address: str, topic_id: UUID | None) -> None:
     if not address:
         return
     now, own = clock.now(), hash_of(address)
-    held = Suppression.objects.filter(
-        address_hash=own, released_at__isnull=True, reason=Suppression.Reason.UNSUBSCRIBED
-    )
-    lifted = held.filter(topic__isnull=True).update(released_at=now)
-    if topic_id is None:
-        return
-    held.filter(topic_id=topic_id).update(released_at=now)
-    if lifted:
+    held = Suppression.objects.filter(address_hash=own, opted_out=True)
+    about = Q(topic__isnull=True) if topic_id is None else Q(topic__isnull=True) | Q(topic_id=topic_id)
+    everything = topic_id is not None and held.filter(topic__isnull=True).exists()
+    held.filter(about, reason=Suppression.Reason.UNSUBSCRIBED).update(released_at=now, opted_out=False)
+    held.filter(about).update(opted_out=False)
+    if everything:
         others = Topic.objects.filter(removed_at__isnull=True).exclude(pk=topic_id).values_list("pk", flat=True)
         remember((own, other) for other in others)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from django.db import transaction
+from django.db.models import Q
 
 import contacts.queries
 from audit.commands import record
@@ -18,6 +19,10 @@ from contacts.models import Contact
 from core import clock
 from core.actors import By
 from phi import blind
+
+
+def _by_person(reason: str) -> bool:
+    return reason == Suppression.Reason.UNSUBSCRIBED
 
 
 @transaction.atomic
@@ -40,11 +45,13 @@ def suppress(address: str, *, reason: str, note: str = "", by: By) -> Suppressio
     held, _ = Suppression.objects.select_for_update().get_or_create(
         address_hash=addresses.hash_of(address),
         topic=None,
-        defaults={"reason": reason, "note": note, "at": clock.now()},
+        defaults={"reason": reason, "note": note, "at": clock.now(), "opted_out": _by_person(reason)},
     )
-    if held.released_at is not None:
+    # A complaint, a bounce or the staff's word outlasts the person's next yes, which their own opt-out would not.
+    if held.released_at is not None or held.reason == Suppression.Reason.UNSUBSCRIBED:
         held.reason, held.note, held.at = reason, note, clock.now()
         held.released_at, held.release_note = None, ""
+        held.opted_out = held.opted_out or _by_person(reason)
         held.save()
     record("suppression.added", by=by, target=held, reason=reason)
     return held
@@ -75,8 +82,17 @@ def suppress_many(addresses_given: Sequence[str], *, reason: str, by: By) -> Tak
     now = clock.now()
     known = Suppression.objects.filter(address_hash__in=list(cleaned), topic=None)
     standing = {bytes(row) for row in known.filter(released_at=None).values_list("address_hash", flat=True)}
-    again = known.exclude(released_at=None).update(reason=reason, at=now, released_at=None, note="", release_note="")
-    new = [Suppression(address_hash=h, reason=reason, at=now) for h in cleaned if h not in standing]
+    weaker = Q(released_at__isnull=False)
+    if _by_person(reason):
+        known.update(opted_out=True)
+    else:
+        weaker |= Q(reason=Suppression.Reason.UNSUBSCRIBED)
+    again = known.filter(weaker).update(reason=reason, at=now, released_at=None, note="", release_note="")
+    new = [
+        Suppression(address_hash=h, reason=reason, opted_out=_by_person(reason), at=now)
+        for h in cleaned
+        if h not in standing
+    ]
     Suppression.objects.bulk_create(new, batch_size=5000, ignore_conflicts=True)
     taken.already, taken.added = len(standing), len(cleaned) - len(standing)
     record("suppression.imported", by=by, added=taken.added, again=again, already=taken.already, reason=reason)
@@ -89,7 +105,7 @@ def release(suppression: Suppression, *, note: str, by: By) -> Suppression:
     held = Suppression.objects.select_for_update().get(pk=suppression.pk)
     if held.released_at is not None:
         raise NotSuppressed("This address is not suppressed any more. Reload the list.")
-    if held.reason == Suppression.Reason.UNSUBSCRIBED:
+    if held.opted_out:
         raise OptedOutByPerson(
             "The person opted out themselves, so only they can take it back: record their new opt-in on their page."
         )

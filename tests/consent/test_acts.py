@@ -1,4 +1,5 @@
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -251,6 +252,45 @@ def test_staff_cannot_release_what_the_person_asked_for():
     commands.opt_out(contact("me@example.com").pk, source=Source.ONE_CLICK, by=PATIENT)
     with pytest.raises(OptedOutByPerson):
         commands.release(Suppression.objects.get(), note="please", by=SYSTEM)
+
+
+def suppress_one(address, reason):
+    commands.suppress(address, reason=reason, by=SYSTEM)
+
+
+def suppress_list(address, reason):
+    commands.suppress_many([address], reason=reason, by=SYSTEM)
+
+
+@pytest.mark.parametrize("suppress", [suppress_one, suppress_list])
+@pytest.mark.parametrize("reason", ["complained", "bounced", "staff", "imported"])
+@pytest.mark.parametrize("no_comes_first", [True, False])
+def test_a_new_yes_lifts_the_persons_own_no_and_nothing_beside_it(suppress, reason, no_comes_first):
+    topic, person = TopicFactory(), contact("loud@example.com")
+    own = blind.index("suppression", "loud@example.com")
+    no = partial(commands.opt_out, person.pk, source=Source.ONE_CLICK, by=PATIENT)
+    both = [no, partial(suppress, "loud@example.com", reason)]
+    for happens in both if no_comes_first else reversed(both):
+        happens()
+    assert queries.suppressed([own]) == {own: reason}
+    with pytest.raises(OptedOutByPerson):
+        commands.release(Suppression.objects.get(), note="the complaint was a mistake", by=SYSTEM)
+    opted_in(topic, contact_id=person.pk)
+    assert queries.suppressed([own]) == {own: reason}
+    commands.release(Suppression.objects.get(topic=None), note="the complaint was a mistake", by=SYSTEM)
+    assert queries.suppressed([own]) == {}
+
+
+def test_a_list_of_opt_outs_from_elsewhere_is_lifted_by_the_person_alone():
+    person = contact("moved@example.com")
+    own = blind.index("suppression", "moved@example.com")
+    commands.suppress_many(["moved@example.com"], reason="unsubscribed", by=SYSTEM)
+    with pytest.raises(OptedOutByPerson):
+        commands.release(Suppression.objects.get(), note="please", by=SYSTEM)
+    commands.opt_in(person.pk, source=Source.FORM, evidence=EVIDENCE, by=PATIENT)
+    assert queries.suppressed([own]) == {}
+    commands.opt_out(person.pk, source=Source.FORM, by=PATIENT)
+    assert queries.suppressed([own]) == {own: "unsubscribed"}
 
 
 def test_preferences_change_only_what_differs():
