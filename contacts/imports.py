@@ -185,20 +185,40 @@ def _alone() -> None:
 
 
 def _none_running(owner: Import) -> None:
-    if Import.objects.filter(state__in=(State.RUNNING, State.UNDOING)).exclude(pk=owner.pk).exists():
+    """Refuse while another import runs or is half undone: what it needs for its way back must stay."""
+    others = Import.objects.exclude(pk=owner.pk)
+    if others.filter(state__in=(State.RUNNING, State.UNDOING)).exists():
         raise WrongState("Another import is running. Wait until it has finished, then start this one.")
+    last = others.filter(started_at__isnull=False).order_by("-started_at").first()
+    if last and _half_undone(last):
+        raise WrongState(
+            "The undo of an earlier import failed half-way. Open that import and let it go on where it stopped;"
+            " then come back to this one."
+        )
+
+
+def _half_undone(owner: Import) -> bool:
+    return owner.state == State.FAILED and owner.problems.get("failed_in") == State.UNDOING
+
+
+def _is_last(owner: Import) -> bool:
+    """Whether nothing was started since: only then what was before it is still kept."""
+    return not Import.objects.filter(started_at__gt=owner.started_at).exists()
 
 
 @transaction.atomic
 def release(owner: Import, *, reason: str, by: By) -> Import:
     """Say that the many changes of address are right, and why (SND-04). Then it can be imported."""
+    _alone()
     locked = Import.objects.select_for_update().get(pk=owner.pk)
     if locked.state != State.STOPPED:
         raise WrongState("This import is not stopped.")
+    in_run = locked.problems.get("stopped_in") == State.RUNNING
+    if in_run:
+        _none_running(locked)
     note = write_reason("import.released", locked.pk, reason, by)
     actor = actor_of(by)
     locked.tripwire_released_by = actor.id or None
-    in_run = locked.problems.get("stopped_in") == State.RUNNING
     locked.state = State.RUNNING if in_run else State.CHECKED
     locked.save()
     audit("import.released", by=by, target=locked, reason_id=str(note.pk), address_changes=locked.address_changes)
@@ -215,6 +235,11 @@ def resume(owner: Import, *, by: By) -> Import:
     failed_in = locked.problems.get("failed_in")
     if locked.state != State.FAILED or failed_in not in (State.RUNNING, State.UNDOING):
         raise WrongState("This import did not fail half-way.")
+    if failed_in == State.UNDOING and not _is_last(locked):
+        raise WrongState(
+            "Another import was started since, so what was before this one is no longer kept and its undo cannot go"
+            " on. Whom it added is still there: delete them one by one, or correct them with a new file."
+        )
     _none_running(locked)
     locked.state, locked.leased_until = failed_in, None
     locked.problems = {key: value for key, value in locked.problems.items() if key not in ("message", "failed_in")}
@@ -228,7 +253,7 @@ def may_undo(owner: Import) -> bool:
     """Only the import that ran last: what was before it is still kept."""
     half_way = owner.state in (State.FAILED, State.STOPPED) and owner.started_at is not None
     done = owner.state == State.FINISHED or half_way
-    return done and not Import.objects.filter(started_at__gt=owner.started_at).exists()
+    return done and _is_last(owner)
 
 
 @transaction.atomic

@@ -8,9 +8,10 @@ import pytest
 
 from audit.models import Entry
 from contacts import chunks, commands, errors, imports, queries, signals
-from contacts.importing import engine, lease, take
-from contacts.models import Contact, Import, ImportChunk, ImportKey, ImportTouch, SavedMapping
+from contacts.importing import engine, lease, take, undo
+from contacts.models import Contact, Import, ImportChunk, ImportKey, ImportTouch, Reason, SavedMapping
 from contacts.records import Coded
+from core import clock
 from core.actors import SYSTEM
 from tests.contacts.factories import finish, make_import, make_people, make_staff, run_import
 from tests.data import SHARED
@@ -445,6 +446,77 @@ def test_a_fault_leaves_the_import_failed_and_it_can_be_resumed(monkeypatch: pyt
     assert "ZeroDivisionError" in owner.problems["message"]
     imports.resume(owner, by=by)
     assert finish(owner).created_count == 3
+
+
+SIX = "id,email\n" + "".join(f"U{i},u{i}@example.com\n" for i in range(6))
+
+
+def half_undone(monkeypatch: pytest.MonkeyPatch) -> Import:
+    """An import of six whose undo failed after three."""
+    by = make_staff()
+    owner = run_import(make_import(SIX), by=by)
+    imports.undo(owner, by=by)
+    real = undo.take_back
+
+    def failing(target: Import) -> Any:
+        return real(target) if target.next_position == 2 else 1 / 0
+
+    with monkeypatch.context() as patch:
+        patch.setattr(undo, "take_back", failing)
+        owner = finish(owner)
+    assert (owner.state, owner.problems["failed_in"]) == (State.FAILED, State.UNDOING)
+    assert Contact.objects.count() == 3
+    return owner
+
+
+def checked(data: str) -> Import:
+    owner = make_import(data)
+    imports.check(owner, by=make_staff())
+    return finish(owner)
+
+
+def test_nothing_starts_while_an_undo_is_half_done_and_the_undo_then_takes_everybody_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    by = make_staff()
+    first, second = half_undone(monkeypatch), checked(FILE)
+    with pytest.raises(errors.WrongState, match="failed half-way"):
+        imports.start(second, by=by)
+    imports.resume(first, by=by)
+    assert finish(first).state == State.UNDONE
+    assert not Contact.objects.exists()
+    imports.start(second, by=by)
+    assert finish(second).created_count == 3
+
+
+def test_an_undo_whose_way_back_is_gone_does_not_say_it_was_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    by = make_staff()
+    first, second = half_undone(monkeypatch), checked(FILE)
+    Import.objects.filter(pk=second.pk).update(state=State.FINISHED, started_at=clock.now())
+    with pytest.raises(errors.WrongState, match="no longer kept"):
+        imports.resume(first, by=by)
+    first.refresh_from_db()
+    assert first.state == State.FAILED
+    third = checked(FILE.replace("P1", "P8"))
+    imports.start(third, by=by)  # and it blocks nobody for ever
+    assert finish(third).state == State.FINISHED
+
+
+def test_a_stopped_run_is_not_released_beside_another_one() -> None:
+    by = make_staff()
+    stopped, other = checked(FILE), checked(SIX)
+    stopped.problems = {**stopped.problems, "stopped_in": State.RUNNING.value}
+    stopped.state, stopped.started_at = State.STOPPED, clock.now()
+    stopped.save()
+    imports.start(other, by=by)
+    with pytest.raises(errors.WrongState, match="Another import is running"):
+        imports.release(stopped, reason="They are right", by=by)
+    stopped.refresh_from_db()
+    assert (stopped.state, Reason.objects.count()) == (State.STOPPED, 0)
+    finish(other)
+    imports.release(stopped, reason="They are right", by=by)
+    stopped.refresh_from_db()
+    assert stopped.state == State.RUNNING
 
 
 @pytest.fixture
