@@ -2,11 +2,21 @@
 
 import hashlib
 import json
+from uuid import UUID
 
 from campaigns.models import Campaign
 
 #: What the author of a campaign may change; a change of any of them withdraws an approval.
 EDITABLE = ("name", "segment", "template", "sender", "topic", "track_opens", "track_clicks")
+
+
+def authors(campaign: Campaign) -> set[UUID]:
+    """Everybody with a hand in what is in review: the campaign, its content, its audience rule."""
+    version, segment = campaign.template_version, campaign.segment
+    hands = [campaign.created_by, campaign.submitted_by, *campaign.editors]
+    hands += version.written_by if version else []
+    hands += [segment.saved_by] if segment else []
+    return {person for person in hands if person}
 
 
 def digest(campaign: Campaign) -> bytes:

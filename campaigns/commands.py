@@ -57,7 +57,9 @@ def edit(campaign: Campaign, *, by: By, **fields: Any) -> Campaign:
         return campaign
     for key in changed:
         setattr(campaign, key, fields[key])
-    was = campaign.state
+    was, person = campaign.state, person_of(by)
+    if person and person not in campaign.editors:
+        campaign.editors.append(person)
     _withdraw_approval(campaign, state)
     record("campaign.edited", by=by, target=campaign, fields=changed, was=was)
     return campaign
@@ -122,8 +124,10 @@ def approve(campaign: Campaign, *, by: By, seen: bytes, note: str = "") -> Campa
     campaign = _locked(campaign)
     state = move(campaign.state, "approve")
     person = person_of(by)
-    if person is None or person in (campaign.submitted_by, campaign.created_by):
-        raise SelfApproval("A second person has to approve this: you wrote or submitted it yourself.")
+    if person is None or person in approval.authors(campaign):
+        raise SelfApproval(
+            "A second person has to approve this: you wrote, changed or submitted it, its template or its audience."
+        )
     digest = approval.digest(campaign)
     if seen != digest:
         raise ApprovalOutdated("The campaign changed while you were reading. Load it and read it again.")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import TextChoices
 
@@ -59,6 +60,8 @@ class Campaign(models.Model):
     audience_size = models.PositiveIntegerField(default=0)
     finished_at = models.DateTimeField(null=True)
     created_by = models.UUIDField(null=True)
+    #: Everybody who changed it after it was made.
+    editors = ArrayField(models.UUIDField(), default=list)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

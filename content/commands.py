@@ -39,6 +39,9 @@ def save_template(template: Template, *, by: By, revision: int | None = None, **
     for name in changed:
         setattr(template, name, fields[name])
     template.revision += 1
+    person = person_of(by)
+    if person and person not in template.editors:
+        template.editors.append(person)
     template.save()
     record("template.saved", by=by, target=template, revision=template.revision, fields=changed)
     return template
@@ -63,7 +66,9 @@ def freeze(template: Template, *, by: By) -> TemplateVersion:
         return last
     version.number = last.number + 1 if last else 1
     version.created_by = person_of(by)
+    version.written_by = template.editors
     version.save(force_insert=True)
+    Template.objects.filter(pk=template.pk).update(editors=[])
     record("template.frozen", by=by, target=version, number=version.number)
     return version
 

@@ -30,6 +30,8 @@ class Template(models.Model):
     #: Optimistic concurrency: a save names the revision it started from.
     revision = models.PositiveIntegerField(default=1)
     created_by = models.UUIDField(null=True)
+    #: Who wrote on it since its last version.
+    editors = ArrayField(models.UUIDField(), default=list)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     archived_at = models.DateTimeField(null=True)
@@ -65,6 +67,8 @@ class TemplateVersion(models.Model):
     #: SHA-256 over everything above: what an approval approves.
     digest = models.BinaryField(max_length=32)
     created_by = models.UUIDField(null=True)
+    #: Who wrote what is new in it: none of them is a second person to it (SND-08).
+    written_by = ArrayField(models.UUIDField(), default=list)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -1,14 +1,14 @@
 """Change segments. A rule is parsed before it is kept, so what is kept made sense on that day."""
 
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
 
 from accounts.policy import Action
+from accounts.queries import person_of
 from audit import commands as audit
 from core import clock
-from core.actors import By, actor_of
+from core.actors import By
 from segments import catalog as catalogs
 from segments import queries
 from segments.catalog import Catalog
@@ -66,8 +66,7 @@ def create(*, name: str, rule: object, description: str = "", by: By) -> Segment
     """Keep a new segment. Raises RuleError, NameMissing, IdentifiersWithHealth."""
     segment = Segment(name=_name(name), description=_description(description))
     kept = _kept(segment, rule, by)
-    actor = actor_of(by)
-    segment.created_by = UUID(actor.id) if actor.kind == "staff" else None
+    segment.created_by = segment.saved_by = person_of(by)
     segment.save()
     audit.record("segment.created", by=by, target=segment, **kept)
     return segment
@@ -91,6 +90,7 @@ def edit(
     segment.revision += 1
     if ruled_otherwise:
         segment.last_count = segment.counted_at = None
+        segment.saved_by = person_of(by)
     segment.save()
     audit.record("segment.edited", by=by, target=segment, revision=segment.revision, rule=ruled_otherwise, **kept)
     return segment

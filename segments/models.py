@@ -24,6 +24,8 @@ class Segment(models.Model):
     tier = models.CharField(max_length=12, choices=Sensitivity.choices, default=Sensitivity.IDENTITY)
     revision = models.PositiveIntegerField(default=1)
     created_by = models.UUIDField(null=True)
+    #: Who saved the rule as it stands: no second person to a campaign that uses it (SND-08).
+    saved_by = models.UUIDField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     archived_at = models.DateTimeField(null=True)

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from accounts.models import User
 from accounts.policy import Action
 from accounts.requests import StaffRequest
-from campaigns import queries
+from campaigns import approval, queries
 from campaigns.forms import ScheduleForm, TestForm
 from campaigns.models import Campaign
 from campaigns.states import may_move
@@ -42,7 +42,7 @@ def load(campaign_id: UUID) -> Campaign:
 
 def own(campaign: Campaign, user: User) -> bool:
     """Whether this person wrote or submitted it, and so cannot approve it (SND-08)."""
-    return user.pk in (campaign.created_by, campaign.submitted_by)
+    return user.pk in approval.authors(campaign)
 
 
 def verbs(campaign: Campaign, user: User) -> dict[str, bool]:

@@ -21,8 +21,9 @@ from core.sensitivity import Sensitivity
 from delivery import engine
 from delivery.models import Delivery, Origin, Relay
 from phi.errors import KeyUnavailable
+from segments import commands as segment_commands
 from segments import queries as segments
-from tests.campaigns.factories import CampaignFactory, SegmentFactory, approve, approved, approver, marketer
+from tests.campaigns.factories import EVERYBODY, CampaignFactory, SegmentFactory, approve, approved, approver, marketer
 from tests.consent.factories import TopicFactory
 from tests.contacts.factories import make_people
 from tests.content.factories import TemplateFactory, organization
@@ -338,3 +339,18 @@ def test_a_key_store_that_does_not_answer_costs_no_approval(relay: Relay, monkey
     tasks.start_due()
     states = {row.state for row in (campaign, other) if row.refresh_from_db() is None}
     assert states == {State.SCHEDULED, State.FINISHED}
+
+
+def test_nobody_with_a_hand_in_it_is_a_second_person() -> None:
+    organization()
+    author, editor, writer, builder = (marketer() for _ in range(4))
+    segment = segment_commands.create(name="Everybody", rule=EVERYBODY, by=builder)
+    template = TemplateFactory()
+    content.save_template(template, by=writer, subject="Another subject")
+    campaign = CampaignFactory(created_by=author.pk, segment=segment, template=template)
+    commands.edit(campaign, by=editor, name="Another name")
+    campaign = commands.submit(campaign, by=author)
+    for person in (author, editor, writer, builder):
+        with pytest.raises(SelfApproval):
+            approve(campaign, person)
+    assert approve(campaign).state == State.APPROVED
