@@ -141,7 +141,7 @@ class Suppression(models.Model):
 
     id = uuid_pk()
     address_hash = models.BinaryField(max_length=32)
-    #: Null: everything. Else only what an import may not overrule for this address; the ledger says it for the contact.
+    #: Null: everything. Else it binds imports, and of the people with this address those who said nothing on the topic.
     topic = models.ForeignKey(Topic, null=True, on_delete=models.PROTECT, related_name="+")
     reason = models.CharField(max_length=16, choices=Reason.choices)
     #: The person asked for it, whatever else keeps it: a new yes of theirs lifts that part, and nobody else does.

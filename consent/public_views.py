@@ -15,7 +15,6 @@ from django.views.decorators.http import require_http_methods
 from accounts.network import client_address
 from accounts.requests import public
 from consent import commands, queries
-from consent.commands import addresses
 from consent.links import open_confirmation
 from consent.masking import mask
 from consent.models import Source, Topic
@@ -76,7 +75,7 @@ def evidence(request: HttpRequest, **more: object) -> Mapping[str, Any]:
 
 
 def shown_address(contact_id: UUID) -> str:
-    return mask(addresses.address_of(contact_id))
+    return mask(queries.address_of(contact_id))
 
 
 @patient_page

@@ -9,14 +9,17 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q, QuerySet
 
+import contacts.queries
 from consent.errors import UnknownTopic
 from consent.models import Act, Authorization, LedgerEntry, Suppression, Topic
-from consent.state import NOTHING_SAID, AuthorizationFacts, ConsentFacts, Row, facts, last_words
+from consent.state import NOTHING_SAID, AuthorizationFacts, ConsentFacts, Row, bound_by_address, facts, last_words
 from contacts.models import Contact
 from core import clock
 from core.purposes import Purpose
+from phi import blind
+from phi.errors import KeyUnavailable, SealBroken
 
-__all__ = ["AuthorizationFacts", "ConsentFacts", "facts_for", "suppressed", "topics"]
+__all__ = ["AuthorizationFacts", "ConsentFacts", "bound_by_address", "facts_for", "suppressed", "topics"]
 
 # The last word of each strand per person; the plain form of it is state.last_words. A confirmation of an address
 # counts while it is still the contact's address.
@@ -88,6 +91,34 @@ def suppressed(address_hashes: Iterable[bytes]) -> dict[bytes, str]:
     return {bytes(address_hash): reason for address_hash, reason in rows}
 
 
+def opted_out_of(topic_id: UUID, address_hashes: Iterable[bytes]) -> set[bytes]:
+    """Which of these addresses were opted out of a topic; see state.bound_by_address for whom that binds."""
+    rows = Suppression.objects.filter(
+        address_hash__in=list(address_hashes), topic_id=topic_id, released_at__isnull=True
+    ).values_list("address_hash", flat=True)
+    return {bytes(address_hash) for address_hash in rows}
+
+
+def address_of(contact_id: UUID) -> str:
+    """The contact's address; "" where there is none, no contact any more, or no key to open it with.
+
+    An opt-out must hold even while keys are out of reach: it is the ledger that the gate reads.
+    """
+    try:
+        record = contacts.queries.open_many([contact_id]).get(contact_id)
+    except (KeyUnavailable, SealBroken):
+        return ""
+    return record.email if record else ""
+
+
+def _topics_out(address: str) -> set[UUID]:
+    """The topics an address was opted out of."""
+    rows = Suppression.objects.filter(
+        address_hash=blind.index("suppression", address), topic__isnull=False, released_at__isnull=True
+    ).values_list("topic_id", flat=True)
+    return {topic_id for topic_id in rows if topic_id} if address else set()
+
+
 def live_topics() -> QuerySet[Topic]:
     return Topic.objects.filter(removed_at__isnull=True)
 
@@ -130,7 +161,10 @@ class TopicState:
 
 
 def states_of(contact_id: UUID, at: datetime | None = None) -> list[TopicState]:
-    """One person's state in every live topic, from their whole ledger; the number of statements is fixed."""
+    """One person's state in every live topic, from their whole ledger; the number of statements is fixed.
+
+    Now, what their address was opted out of counts, too, as it does for the gate; what it was at `at` is not kept.
+    """
     rows = LedgerEntry.objects.filter(contact_id=contact_id)
     if at is not None:
         rows = rows.filter(at__lte=at)
@@ -146,10 +180,12 @@ def states_of(contact_id: UUID, at: datetime | None = None) -> list[TopicState]:
     with connection.cursor() as cursor:
         cursor.execute(AUTHORIZATIONS, {"contacts": [contact_id], "at": at})
         signed = _best(cursor.fetchall(), at or clock.now()).get(contact_id)
-    states = []
+    states, out = [], _topics_out(address_of(contact_id)) if at is None else set()
     for each in topics():
         last = last_words(said, each.pk)
         found = facts(last, signed)
+        if each.pk in out:
+            found = bound_by_address(found)
         decides = last.get("everything" if found.opted_out_all else "topic")
         states.append(TopicState(each, found, moments[decides.id] if decides else None))
     return states

@@ -5,7 +5,7 @@ everything, and taking that back), and what was said about address, authorizatio
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -98,3 +98,11 @@ def facts(last: Mapping[str, Row], authorization: AuthorizationFacts | None = No
         special_consent=special.id if special and special.act == Act.SPECIAL_CONSENT else None,
         counting_refused=counting is not None and counting.act == Act.COUNTING_REFUSED,
     )
+
+
+def bound_by_address(found: ConsentFacts) -> ConsentFacts:
+    """What holds where the address was opted out of the topic, by a contact deleted since for instance (CAN-13).
+
+    Only this person's own word on the topic outdoes it.
+    """
+    return found if found.opted_in or found.opted_out else replace(found, opted_out=True)

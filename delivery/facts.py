@@ -100,7 +100,7 @@ def is_verified(sender: Sender) -> bool:
 
 
 def people(ids: Sequence[UUID], about: Message, now: datetime) -> dict[UUID, Person]:
-    """What the gate asks about these people; who was deleted is absent. At most six statements, however many."""
+    """What the gate asks about these people; who was deleted is absent. At most seven statements, however many."""
     rows = list(Contact.objects.filter(pk__in=ids).only("id", "email_index", "kek_id", "data_key", "sealed"))
     sealed = [SealedRow(row.pk, row.kek_id, bytes(row.data_key), bytes(row.sealed)) for row in rows]
     keys = {row.id: key_of(row) for row in sealed}
@@ -108,6 +108,11 @@ def people(ids: Sequence[UUID], about: Message, now: datetime) -> dict[UUID, Per
     said = consent.queries.facts_for(list(records), about.facts.topic_id)
     hashes = {pk: blind.index("suppression", record.email) for pk, record in records.items() if record.email}
     suppressed = consent.queries.suppressed(hashes.values())
+    topic_id = about.facts.topic_id
+    topic_out = consent.queries.opted_out_of(topic_id, hashes.values()) if topic_id else set()
+    for pk, own in hashes.items():
+        if own in topic_out and pk in said:
+            said[pk] = consent.queries.bound_by_address(said[pk])
     shared = _shared(rows) if Sensitivity(about.facts.tier).rank >= Sensitivity.PHI.rank else set()
     recent = _recent(list(records), about, now)
     found: dict[UUID, Person] = {}

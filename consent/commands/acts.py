@@ -54,7 +54,7 @@ def opt_in(
         queries.topic(topic_id)
     locks.hold_shared([contact_id])
     entry = append(NewAct(contact_id, Act.OPT_IN, source, topic_id, evidence or {}, double=double), by=by)
-    addresses.forgive(addresses.address_of(contact_id), topic_id)
+    addresses.forgive(queries.address_of(contact_id), topic_id)
     record("consent.opted_in", by=by, target=entry, subject=contact_id, topic=str(topic_id or ""), source=source)
     return entry
 
@@ -74,7 +74,7 @@ def opt_out(
     Once this commits no message leaves against it (CAN-09). `delivery_id`: the mail whose link was used.
     """
     topic_id = id_of(topic)
-    address = addresses.address_of(contact_id)
+    address = queries.address_of(contact_id)
     locks.hold_exclusive(addresses.neighbours(contact_id, address) if topic_id is None else [contact_id])
     if standing := _standing_no(contact_id, topic_id):
         return standing

@@ -10,23 +10,10 @@ from consent.models import Suppression, Topic
 from contacts.models import Contact
 from core import clock
 from phi import blind
-from phi.errors import KeyUnavailable, SealBroken
 
 
 def hash_of(address: str) -> bytes:
     return blind.index("suppression", address)
-
-
-def address_of(contact_id: UUID) -> str:
-    """The contact's address; "" where there is none, no contact any more, or no key to open it with.
-
-    An opt-out must hold even while keys are out of reach: it is the ledger that the gate reads.
-    """
-    try:
-        record = contacts.queries.open_many([contact_id]).get(contact_id)
-    except (KeyUnavailable, SealBroken):
-        return ""
-    return record.email if record else ""
 
 
 def index_of(contact_id: UUID) -> bytes | None:
@@ -64,10 +51,10 @@ def forgive(address: str, topic_id: UUID | None) -> None:
     now, own = clock.now(), hash_of(address)
     held = Suppression.objects.filter(address_hash=own, opted_out=True)
     about = Q(topic__isnull=True) if topic_id is None else Q(topic__isnull=True) | Q(topic_id=topic_id)
-    everything = topic_id is not None and held.filter(topic__isnull=True).exists()
+    everything = held.filter(topic__isnull=True).exists()
     held.filter(about, reason=Suppression.Reason.UNSUBSCRIBED).update(released_at=now, opted_out=False)
     held.filter(about).update(opted_out=False)
-    if everything:
+    if everything and topic_id:
         others = Topic.objects.filter(removed_at__isnull=True).exclude(pk=topic_id).values_list("pk", flat=True)
         remember((own, other) for other in others)
 

@@ -97,6 +97,20 @@ def test_an_opt_out_survives_deletion_and_reimport():
     assert state(other, topic).opted_in
 
 
+def test_somebody_who_comes_back_sees_the_no_of_their_address_and_can_take_it_back():
+    care, news = TopicFactory(requires_opt_in=False), TopicFactory(requires_opt_in=False)
+    person = contact("again@example.com")
+    commands.opt_out(person.pk, care, source=Source.ONE_CLICK, by=PATIENT)
+    people.delete(person, by=SYSTEM)
+    back = contact("again@example.com")
+    assert [s.receives for s in queries.states_of(back.pk)] == [False, True]
+    assert [s.receives for s in queries.states_of(contact().pk)] == [True, True]
+    save = partial(commands.save_preferences, back.pk, source=Source.PREFERENCES, evidence=EVIDENCE, by=PATIENT)
+    assert save({news.pk}) == 0
+    assert save({care.pk, news.pk}) == 1
+    assert [s.receives for s in queries.states_of(back.pk)] == [True, True]
+
+
 def test_an_import_never_overrules_a_no_and_repeats_nothing():
     topic, out, all_out, fresh = TopicFactory(), contact(), contact(), contact()
     commands.opt_out(out.pk, topic, source=Source.ONE_CLICK, by=PATIENT)

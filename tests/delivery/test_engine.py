@@ -107,6 +107,31 @@ def test_refusals_are_rows_with_reasons_and_the_others_still_get_theirs(relay: R
     assert queries.progress(origin.pk).refused_by_reason["suppressed"] >= 1
 
 
+def test_an_opt_out_of_a_topic_that_needs_no_opt_in_outlives_deletion_and_reimport(
+    relay: Relay, catcher: Catcher
+) -> None:
+    """CAN-13, by the gate itself: the topic needs no opt-in, so nothing but the address remembers the no."""
+    topic = TopicFactory(requires_opt_in=False)
+    out, family, fine = [*make_people(2, email="home@example.com"), *make_people(1)]
+    opt_in(topic, [family])
+    consent.commands.opt_out(out, topic, source=Source.ONE_CLICK, evidence={}, by=SYSTEM)
+    contacts.commands.delete(Contact.objects.get(pk=out), by=SYSTEM)
+    back = make_people(1, email="Home@example.com")[0]
+    origin = make_origin([back, family, fine], topic=topic)
+    run()
+    assert dict(Delivery.objects.filter(origin=origin).values_list("contact_id", "outcome")) == {
+        back: "refused",
+        family: "sent",
+        fine: "sent",
+    }
+    assert Delivery.objects.get(contact_id=back).reasons == ["opted_out"]
+    other = make_origin([back], requires_opt_in=False)
+    opt_in(topic, [back])
+    again = make_origin([back], topic=topic)
+    run()
+    assert outcomes(other) == outcomes(again) == {"sent": 1}
+
+
 def contacts_email(contact_id: UUID) -> str:
     return contacts.queries.open_many([contact_id])[contact_id].email
 
