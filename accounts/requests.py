@@ -11,11 +11,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 from django.views.decorators.cache import never_cache
 from django_htmx.middleware import HtmxDetails
+from django_otp_webauthn.models import WebAuthnCredential
 
-from accounts.models import StaffSession, User
+from accounts.models import LocalPass, StaffSession, User
 from accounts.policy import Action
 from accounts.queries import has_passkey
-from accounts.sessions import FRESH
+from accounts.sessions import FRESH, kind_of
 from core import clock
 
 View = Callable[..., HttpResponse]
@@ -43,7 +44,7 @@ def has_needed_factor(user: User) -> bool:
     """Whether the factor that was passed is strong enough for the roles (IDN-02: phishing-resistant)."""
     device = user.otp_device  # type: ignore[attr-defined]
     needs = settings.PASSKEY_ROLES & set(user.roles)
-    return not needs or getattr(device, "kind", "passkey") in ("passkey", "local")
+    return not needs or isinstance(device, WebAuthnCredential | LocalPass)
 
 
 def _guard(view: View, access: str, check: Callable[[User], bool], fresh: bool = False) -> View:
@@ -57,7 +58,7 @@ def _guard(view: View, access: str, check: Callable[[User], bool], fresh: bool =
             return _elsewhere(request, "accounts:second_factor")
         if not has_needed_factor(user):
             # Whoever has a passkey uses it; after a recovery code, or with none yet, they make one.
-            usable = user.otp_device.kind == "totp" and has_passkey(user)  # type: ignore[attr-defined]
+            usable = kind_of(user.otp_device) == "totp" and has_passkey(user)  # type: ignore[attr-defined]
             return _elsewhere(request, "accounts:second_factor" if usable else "accounts:enrol")
         if not check(user):
             raise PermissionDenied

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django_otp import login as otp_login
 from django_otp.models import Device
+from django_otp_webauthn.models import WebAuthnCredential
 
 from accounts.models import StaffSession, User
 from accounts.network import browser_of, source_of
@@ -56,7 +57,8 @@ def pass_factor(request: HttpRequest, device: Device) -> None:
 
 
 def kind_of(device: Device) -> str:
-    return getattr(device, "kind", "passkey")
+    """What sort of factor this is. Only a passkey's own class is "passkey" (IDN-02); what names no kind is "other"."""
+    return "passkey" if isinstance(device, WebAuthnCredential) else getattr(device, "kind", "other")
 
 
 def end(rows: "QuerySet[StaffSession]") -> int:

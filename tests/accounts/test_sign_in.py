@@ -5,6 +5,7 @@ import re
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,8 @@ from accounts.factors import renew_recovery_codes
 from accounts.models import LocalPass, StaffSession, TotpDevice, User
 from accounts.passwords import Breached
 from accounts.policy import Role
+from accounts.requests import has_needed_factor
+from accounts.sessions import kind_of
 from audit.models import Entry
 from core.actors import SYSTEM
 from tests.accounts.factories import PASSWORD, UserFactory, sign_in
@@ -372,6 +375,27 @@ def test_whoever_owns_a_passkey_is_asked_for_it_and_a_recovery_code_leads_to_a_n
     client.post(reverse("accounts:second_factor"), {"kind": "recovery", "code": code})
     assert client.get("/")["Location"].startswith(reverse("accounts:enrol"))
     assert "Make a passkey" in client.get(reverse("accounts:enrol")).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("device", "strong"),
+    [
+        (WebAuthnCredential(), True),
+        (LocalPass(), True),
+        (TotpDevice(), False),
+        (SimpleNamespace(), False),
+        (None, False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_only_the_classes_we_know_to_resist_phishing_count_as_doing_so(
+    device: Any, strong: bool, settings: Any
+) -> None:
+    settings.PASSKEY_ROLES = frozenset({"administrator"})
+    user: Any = UserFactory.build()
+    user.otp_device = device
+    assert has_needed_factor(user) is strong
+    assert (kind_of(device) == "passkey") is isinstance(device, WebAuthnCredential)
 
 
 def test_validators_run_without_a_person() -> None:
