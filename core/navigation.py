@@ -70,7 +70,7 @@ RAIL: tuple[Place, ...] = (
             Place("API tokens", "accounts:tokens", "tokens.own"),
         ),
     ),
-    Place("Mailbox", "mailbox:list", icon="mailbox"),
+    Place("Mailbox", "mailbox:list", "contacts.view", "mailbox"),
 )
 
 

@@ -8,7 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
-from accounts.requests import signed_in
+from accounts.policy import Action
+from accounts.requests import may
 from marketing import mailbox
 from marketing.models import CapturedMail
 
@@ -22,13 +23,13 @@ HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
 NOTABLE = ("From", "To", "Subject", "Date", "Reply-To", "List-Unsubscribe", "List-Unsubscribe-Post", "List-Id")
 
 
-@signed_in
+@may(Action.CONTACTS_VIEW)
 def inbox(request: HttpRequest) -> HttpResponse:
     mails = Paginator(CapturedMail.objects.order_by("-id").defer("message"), 50)
     return render(request, "marketing/mailbox.html", {"page": mails.get_page(request.GET.get("page"))})
 
 
-@signed_in
+@may(Action.CONTACTS_VIEW)
 def mail(request: HttpRequest, mail_id: UUID, side: str = "mail") -> HttpResponse:
     captured = get_object_or_404(CapturedMail, pk=mail_id)
     opened = mailbox.opened(captured)
@@ -39,7 +40,7 @@ def mail(request: HttpRequest, mail_id: UUID, side: str = "mail") -> HttpRespons
 
 
 @xframe_options_sameorigin
-@signed_in
+@may(Action.CONTACTS_VIEW)
 def mail_html(request: HttpRequest, mail_id: UUID) -> HttpResponse:
     html = mailbox.opened(get_object_or_404(CapturedMail, pk=mail_id)).html
     base = '<base target="_blank">'

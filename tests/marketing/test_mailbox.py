@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 from django.urls import Resolver404, clear_url_caches, resolve, reverse
 
+from accounts.commands import issue_local_link
 from accounts.models import User
 from marketing import catcher, local_ca, mailbox, urls
 from marketing.mailbox import Arrival
@@ -35,13 +36,11 @@ def a_mail(subject: str = SECRET, to: str = PERSON, html: str = "<p style='color
 
 @pytest.fixture
 def reader(db: None) -> User:
-    return User.objects.create_user("reader@clinic.example", "Rita Reader", ["analyst"])
+    return User.objects.create_user("reader@clinic.example", "Rita Reader", ["approver"])
 
 
 @pytest.fixture
 def client_of_reader(client, reader):  # type: ignore[no-untyped-def]
-    from accounts.commands import issue_local_link
-
     client.post(issue_local_link(reader))
     return client
 
@@ -104,6 +103,21 @@ def test_strangers_see_no_mail(client, db) -> None:  # type: ignore[no-untyped-d
         answer = client.get(reverse(f"mailbox:{side}", args=[CapturedMail.objects.get().pk]))
         assert answer.status_code == 302
         assert SECRET not in answer.content.decode()
+
+
+def test_whoever_sees_aggregates_only_sees_no_mail_and_no_way_to_it(client, db) -> None:  # type: ignore[no-untyped-def]
+    analyst = User.objects.create_user("anna@clinic.example", "Anna Analyst", ["analyst"])
+    client.post(issue_local_link(analyst))
+    mailbox.capture([Arrival([PERSON], a_mail(), "")])
+    mail = CapturedMail.objects.get()
+    for address in (
+        reverse("mailbox:list"),
+        *(reverse(f"mailbox:{side}", args=[mail.pk]) for side in ("mail", "text", "headers", "source", "html")),
+    ):
+        answer = client.get(address)
+        assert answer.status_code == 403
+        assert PERSON not in answer.content.decode()
+    assert reverse("mailbox:list") not in client.get("/").content.decode()
 
 
 def test_a_mail_may_style_itself_but_run_and_fetch_nothing(client_of_reader) -> None:  # type: ignore[no-untyped-def]
