@@ -14,7 +14,7 @@ from core import clock
 from core.actors import By, actor_of
 from core.ids import uuid7
 
-#: Acts after which less may be sent than before: they wait for senders (consent.locks).
+#: Acts after which less may be sent than before: they wait for senders (contacts.locks).
 WITHDRAWALS = frozenset(
     {
         Act.OPT_OUT,

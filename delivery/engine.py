@@ -1,7 +1,7 @@
 """The engine: lease a batch, then window by window lock, read, decide, make, hand over, append, commit.
 
 One window is one transaction. From the last read of consent to the commit of the outcomes its people are held
-(consent.locks), so a withdrawal that has committed is never overtaken. What a killed worker had handed over but not
+(contacts.locks), so a withdrawal that has committed is never overtaken. What a killed worker had handed over but not
 committed is at most one window, and goes out again under the same Message-ID; nobody is lost.
 """
 
@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 
 import consent.commands
-from consent import locks
+from contacts import locks
 from content.errors import MissingValue, TemplateBroken
 from core import clock
 from core.actors import SYSTEM

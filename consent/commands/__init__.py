@@ -1,4 +1,4 @@
-"""What changes what we may do. Every withdrawal here waits for senders and then binds them (consent.locks)."""
+"""What changes what we may do. Every withdrawal here waits for senders and then binds them (contacts.locks)."""
 
 from consent.commands.acts import (
     allow_counting,

@@ -9,12 +9,13 @@ from uuid import UUID
 from django.db import transaction
 
 from audit.commands import record
-from consent import locks, queries
+from consent import queries
 from consent.commands import addresses
 from consent.errors import NothingToConfirm, UnknownContact, UnknownTopic
 from consent.ledger import NewAct, append
 from consent.models import Act, LedgerEntry, Source, Topic
 from consent.signals import withdrawn
+from contacts import locks
 from contacts.models import Contact
 from core import clock
 from core.actors import By

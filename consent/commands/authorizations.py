@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 
 from audit.commands import record
-from consent import locks, queries
+from consent import queries
 from consent.authorizations import KEYS, complete, defects, expiry, states_remuneration
 from consent.commands.acts import Evidence, must_exist
 from consent.errors import AuthorizationIncomplete, UnknownAuthorization
 from consent.ledger import NewAct, append
 from consent.models import Act, Authorization
+from contacts import locks
 from core import clock
 from core.actors import By
 from core.models import Organization

@@ -9,11 +9,12 @@ from django.db import transaction
 
 import contacts.queries
 from audit.commands import record
-from consent import locks, queries
+from consent import queries
 from consent.commands import addresses
 from consent.commands.acts import tell
 from consent.ledger import WITHDRAWALS, NewAct, append_many
 from consent.models import Act, LedgerEntry, Source, Suppression
+from contacts import locks
 from contacts.models import Contact
 from core.actors import By
 

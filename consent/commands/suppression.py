@@ -8,11 +8,12 @@ from django.db.models import Q
 
 import contacts.queries
 from audit.commands import record
-from consent import locks, queries
+from consent import queries
 from consent.commands import addresses
 from consent.errors import BadAddress, NotSuppressed, OptedOutByPerson
 from consent.ledger import NewAct, append_many
 from consent.models import Act, Source, Suppression
+from contacts import locks
 from contacts.addresses import clean
 from contacts.errors import BadValue
 from contacts.models import Contact

@@ -4,9 +4,9 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from audit.commands import record
-from consent import locks
 from consent.errors import TopicNameTaken, UnknownTopic
 from consent.models import Topic
+from contacts import locks
 from core import clock
 from core.actors import By
 

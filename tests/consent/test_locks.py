@@ -6,8 +6,9 @@ import time
 import pytest
 from django.db import connection, transaction
 
-from consent import commands, locks, queries
+from consent import commands, queries
 from consent.models import LedgerEntry, Source
+from contacts import locks
 from core.actors import PATIENT, SYSTEM
 from core.ids import uuid7
 from tests.consent.factories import EVIDENCE, TopicFactory, contact, opted_in

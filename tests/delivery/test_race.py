@@ -11,8 +11,8 @@ from django.db import connection, connections, transaction
 
 import consent.commands
 import contacts.queries
-from consent import locks
 from consent.models import Source
+from contacts import locks
 from contacts.models import Contact
 from core import clock
 from core.actors import SYSTEM
