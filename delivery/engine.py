@@ -199,8 +199,11 @@ def _make(maker: Maker, person: facts.Person, visit: str, now: datetime) -> Made
     """The message, or why it cannot be made. What is wrong with one person's values stops nobody else's."""
     who = person.facts.contact_id
     values = {**person.record.values, **person.record.coded}
+    counted = not (person.facts.consent and person.facts.consent.counting_refused)
     try:
-        return maker.make(who, person.facts.address, values, key=person.key, visit=visit, at=now)
+        return maker.make(
+            who, person.facts.address, values, key=person.key, visit=visit, at=now, counted=counted
+        )
     except MissingValue:
         return Reason.MISSING_VALUE
     except TemplateBroken:

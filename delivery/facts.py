@@ -1,5 +1,6 @@
 """Everything the gate asks about, for a whole window, in a fixed number of statements."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +13,17 @@ from contacts.models import Contact
 from contacts.records import Record
 from contacts.seal import SealedRow, key_of, open_record
 from content.models import TemplateVersion
+from content.queries import tier_now
 from core.models import Organization
 from core.purposes import MessageClass
-from core.sensitivity import Sensitivity
+from core.sensitivity import Sensitivity, highest
 from delivery import routes
 from delivery.gate import MessageFacts, Policy, RecipientFacts
 from delivery.models import Delivery, Origin, Relay, Sender
 from phi import blind
+from phi.errors import SealBroken
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,8 @@ def of_origin(origin: Origin, now: datetime) -> Message:
         stream=origin.stream,
         template_version=origin.template_version,
         sender=origin.sender,
-        tier=origin.tier,
+        # Raising an attribute's sensitivity reaches what is on its way.
+        tier=highest(origin.tier, tier_now(origin.template_version)),
         topic_id=origin.topic_id,
         approved_digest=bytes(origin.approved_digest),
         now=now,
@@ -103,8 +109,7 @@ def people(ids: Sequence[UUID], about: Message, now: datetime) -> dict[UUID, Per
     """What the gate asks about these people; who was deleted is absent. At most seven statements, however many."""
     rows = list(Contact.objects.filter(pk__in=ids).only("id", "email_index", "kek_id", "data_key", "sealed"))
     sealed = [SealedRow(row.pk, row.kek_id, bytes(row.data_key), bytes(row.sealed)) for row in rows]
-    keys = {row.id: key_of(row) for row in sealed}
-    records = {row.id: open_record(row, key=keys[row.id]) for row in sealed}
+    keys, records = _open(sealed)
     said = consent.queries.facts_for(list(records), about.facts.topic_id)
     hashes = {pk: blind.index("suppression", record.email) for pk, record in records.items() if record.email}
     suppressed = consent.queries.suppressed(hashes.values())
@@ -117,7 +122,10 @@ def people(ids: Sequence[UUID], about: Message, now: datetime) -> dict[UUID, Per
     recent = _recent(list(records), about, now)
     found: dict[UUID, Person] = {}
     for row in rows:
-        record = records[row.pk]
+        record = records.get(row.pk)
+        if record is None:
+            found[row.pk] = Person(RecipientFacts(row.pk, broken=True), Record(), b"")
+            continue
         facts = RecipientFacts(
             contact_id=row.pk,
             address=record.email,
@@ -129,6 +137,19 @@ def people(ids: Sequence[UUID], about: Message, now: datetime) -> dict[UUID, Per
         )
         found[row.pk] = Person(facts, record, keys[row.pk])
     return found
+
+
+def _open(rows: Sequence[SealedRow]) -> tuple[dict[UUID, bytes], dict[UUID, Record]]:
+    """Keys and records by contact; a record that does not open is left out and stops nobody else's mail."""
+    keys: dict[UUID, bytes] = {}
+    records: dict[UUID, Record] = {}
+    for row in rows:
+        try:
+            keys[row.id] = key_of(row)
+            records[row.id] = open_record(row, key=keys[row.id])
+        except SealBroken:
+            log.critical("the record of contact %s does not open", row.id)
+    return keys, records
 
 
 def gone(contact_id: UUID) -> RecipientFacts:
@@ -152,7 +173,7 @@ def _recent(ids: list[UUID], about: Message, now: datetime) -> dict[UUID, list[d
         return found
     rows = Delivery.objects.filter(
         contact_id__in=ids,
-        outcome=Delivery.Outcome.SENT,
+        outcome__in=(Delivery.Outcome.SENT, Delivery.Outcome.UNKNOWN),
         at__gt=now - timedelta(days=about.policy.cap_days),
         origin__message_class=MessageClass.COMMERCIAL,
     ).values_list("contact_id", "at")

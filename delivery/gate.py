@@ -38,6 +38,7 @@ class Reason(StrEnum):
     """Why a message does not leave (or not yet). delivery.reasons says each in words."""
 
     CONTACT_DELETED = "contact_deleted"
+    RECORD_BROKEN = "record_broken"
     ADDRESS_MISSING = "address_missing"
     ADDRESS_INVALID = "address_invalid"
     ADDRESS_NOT_ASCII = "address_not_ascii"
@@ -108,6 +109,8 @@ class RecipientFacts(msgspec.Struct, frozen=True):
 
     contact_id: UUID
     exists: bool = True
+    #: The sealed record did not open: altered, or its key is gone.
+    broken: bool = False
     address: str = ""
     #: None: could not be read, so nothing leaves.
     consent: ConsentFacts | None = None
@@ -151,6 +154,8 @@ def decide(message: MessageFacts, recipient: RecipientFacts, policy: Policy, now
         basis["topic"] = str(message.topic_id)
     if not recipient.exists:
         return Decision(Verdict.REFUSE, (Reason.CONTACT_DELETED,), basis)
+    if recipient.broken:
+        return Decision(Verdict.REFUSE, (Reason.RECORD_BROKEN,), basis)
     reasons = [
         *_message_reasons(message, basis, now),
         *_address_reasons(message, recipient, basis),

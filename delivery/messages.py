@@ -32,6 +32,8 @@ class Merged(msgspec.Struct, frozen=True):
     sender: SenderFacts
     topic_number: int
     values: dict[str, Any] = {}
+    #: False: this person does not want opens and clicks counted, so links lead straight and no pixel is in it (TRK-10).
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,19 @@ class Maker:
         self._content: Compiled | builtin.Confirmation = content_of(origin)
 
     def make(
-        self, contact_id: UUID, address: str, values: Mapping[str, Any], *, key: bytes, visit: str, at: datetime
+        self,
+        contact_id: UUID,
+        address: str,
+        values: Mapping[str, Any],
+        *,
+        key: bytes,
+        visit: str,
+        at: datetime,
+        counted: bool = True,
     ) -> Made:
         """One person's message. Raises MissingValue, TemplateBroken, WrongRecipient, UnsafeAddress."""
         used = {name: values[name] for name in self._content.fields_used if name in values}
-        merged = Merged(address, self.sender, self.topic_number, used)
+        merged = Merged(address, self.sender, self.topic_number, used, counted)
         number = delivery_id(self.origin.pk, contact_id, visit)
         plain = unsigned(self.origin, self._content, contact_id, merged, number=number, at=at)
         return Made(
@@ -87,7 +97,8 @@ def unsigned(
 ) -> bytes:
     """The bytes before DKIM: the same from the same row."""
     token = MessageToken(number, contact_id, merged.topic_number).encode()
-    rendered = content.render(contact_id, merged.values, MessageLinks(token, origin.track_opens, origin.track_clicks))
+    tracked = MessageLinks(token, origin.track_opens and merged.counted, origin.track_clicks and merged.counted)
+    rendered = content.render(contact_id, merged.values, tracked)
     return build(
         delivery_id=number,
         sender=merged.sender,

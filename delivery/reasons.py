@@ -12,6 +12,10 @@ class Words(NamedTuple):
 
 WORDS: dict[str, Words] = {
     Reason.CONTACT_DELETED: Words("The contact was deleted.", "Nothing: deleted people are not written to."),
+    Reason.RECORD_BROKEN: Words(
+        "The person's sealed record does not open: it was altered, or its key is gone.",
+        "Tell your administrator; the record has to be restored from a backup.",
+    ),
     Reason.ADDRESS_MISSING: Words("No email address is known.", "Add an address on the contact's page or by import."),
     Reason.ADDRESS_INVALID: Words("The email address is not valid.", "Correct the address on the contact's page."),
     Reason.ADDRESS_NOT_ASCII: Words(
