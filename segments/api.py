@@ -1,14 +1,10 @@
 """Segments for machines: the same commands as the pages."""
 
-import codecs
-import json
 from typing import Any
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import ParseError
-from rest_framework.parsers import BaseParser
 from rest_framework.response import Response
 
 from accounts.endpoints import ApiRequest, Endpoint
@@ -24,29 +20,7 @@ from segments.schema import json_schema
 from segments.serializers import CountOut, RuleIn, SegmentChange, SegmentIn, SegmentOut
 
 
-class RuleParser(BaseParser):
-    """JSON whose nesting may be absurd: a refusal, not a crash."""
-
-    media_type = "application/json"
-
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        try:
-            return json.loads(codecs.decode(stream.read(), "utf-8"), parse_constant=_no_constant)
-        except RecursionError:
-            raise ParseError("This rule is nested too deep to be read. Groups may be nested 8 deep.") from None
-        except ValueError:
-            raise ParseError("This is not JSON.") from None
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(name)
-
-
-class RuleEndpoint(Endpoint):
-    parser_classes = [RuleParser]
-
-
-class Segments(RuleEndpoint):
+class Segments(Endpoint):
     scopes = {"GET": Action.SEGMENTS_VIEW, "POST": Action.SEGMENTS_EDIT}
 
     @extend_schema(responses=SegmentOut(many=True))
@@ -61,7 +35,7 @@ class Segments(RuleEndpoint):
         return Response(SegmentOut(segment).data, status=201)
 
 
-class OneSegment(RuleEndpoint):
+class OneSegment(Endpoint):
     scopes = {"GET": Action.SEGMENTS_VIEW, "PUT": Action.SEGMENTS_EDIT, "DELETE": Action.SEGMENTS_EDIT}
 
     @extend_schema(responses=SegmentOut)
@@ -95,7 +69,7 @@ def _counted(raw: Any, by: ApiToken, *, saved: bool = False) -> Response:
     return Response(CountOut(found).data)
 
 
-class Count(RuleEndpoint):
+class Count(Endpoint):
     scopes = {"POST": Action.SEGMENTS_VIEW}
 
     @extend_schema(request=RuleIn, responses=CountOut)
@@ -104,7 +78,7 @@ class Count(RuleEndpoint):
         return _counted(self.checked(RuleIn)["rule"], request.user)
 
 
-class CountOfSegment(RuleEndpoint):
+class CountOfSegment(Endpoint):
     scopes = {"POST": Action.SEGMENTS_VIEW}
 
     @extend_schema(request=None, responses=CountOut)

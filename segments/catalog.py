@@ -13,7 +13,8 @@ from delivery.models import Origin
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """An attribute as far as rules care. `identifier`: by itself it can point at one person (IDX-09)."""
+    """An attribute as far as rules care. `identifier`: it can point at one person, a date unless asked for the age
+    alone (IDX-09)."""
 
     key: str
     label: str
@@ -41,12 +42,15 @@ class Catalog:
     mailings: Mapping[UUID, Mailing] = field(default_factory=dict)
 
 
-#: Identity texts shared by many; every other one (name, address, phone, a member number) can point at one person.
+#: Identity texts shared by many; every other one (name, address, phone, a member number) can point at one person, and
+#: so can a day (of birth, of death).
 SHARED = frozenset({"city", "state", "zip", "country", "language", "time_zone"})
 
 
 def is_identifier(key: str, kind: str, sensitivity: str) -> bool:
-    return kind == Kind.TEXT and sensitivity == Sensitivity.IDENTITY and key not in SHARED
+    if sensitivity != Sensitivity.IDENTITY:
+        return False
+    return kind in (Kind.DATE, Kind.DATETIME) or (kind == Kind.TEXT and key not in SHARED)
 
 
 def load() -> Catalog:

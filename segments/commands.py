@@ -9,12 +9,14 @@ from accounts.queries import person_of
 from audit import commands as audit
 from core import clock
 from core.actors import By
+from segments import asking, queries
 from segments import catalog as catalogs
-from segments import queries
 from segments.catalog import Catalog
-from segments.errors import Archived, IdentifiersWithHealth, NameMissing, NotTheLatest
+from segments.errors import Archived, IdentifiersWithHealth, NameMissing, NotTheLatest, PartTooSmall
 from segments.models import Segment
-from segments.rules import Rule, parse
+from segments.rules import parse
+from segments.sentence import sentence
+from segments.tree import Group, Node, Rule
 from segments.values import BadValue, text
 
 MAX_NAME = 120
@@ -37,14 +39,38 @@ def _description(description: str) -> str:
         raise NameMissing(f"Description: {bad}") from None
 
 
+def _may_reveal(by: By) -> bool:
+    """The product itself (no staff, no token) may."""
+    may = getattr(by, "may", None)
+    return may is None or bool(may(Action.CONTACTS_REVEAL))
+
+
 def permit(rule: Rule, catalog: Catalog, by: By) -> None:
     """IDX-09: whoever may not reveal a person's values may not ask about a known person's health either."""
-    may = getattr(by, "may", None)
-    if may is not None and not may(Action.CONTACTS_REVEAL) and queries.mixes_identifiers_with_health(rule, catalog):
+    if not _may_reveal(by) and queries.mixes_identifiers_with_health(rule, catalog):
         raise IdentifiersWithHealth(
             "This rule asks about identified people's health: it names both something like a name or an address and "
             "health information. Remove one of the two, or ask somebody who may reveal contacts."
         )
+
+
+def permit_beside_health(rule: Rule, catalog: Catalog, by: By) -> None:
+    """A handful picked out by town, sex and language, and one code, is a diagnosis: who may not reveal contacts is not
+    told exact counts of it, and keeps no such rule."""
+    parts = [] if _may_reveal(by) else queries.beside_health(rule, catalog)
+    small = asking.small_part(queries.counts(rule, parts, catalog)) if parts else None
+    if small is not None:
+        raise too_small(parts[small], catalog)
+
+
+def too_small(part: Node, catalog: Catalog) -> PartTooSmall:
+    """The refusal of a question that names the part of it that is about too few."""
+    group = part if isinstance(part, Group) else Group("all", (part,))
+    said = sentence(Rule(group), catalog).removeprefix("People where ").rstrip(".")
+    return PartTooSmall(
+        f"A part of this question is about fewer than {asking.CELL} people, and nobody may be singled out: {said}. "
+        "Widen this condition or remove it."
+    )
 
 
 def _kept(segment: Segment, rule: object, by: By) -> dict[str, Any]:
@@ -52,6 +78,7 @@ def _kept(segment: Segment, rule: object, by: By) -> dict[str, Any]:
     catalog = catalogs.load()
     parsed = parse(rule, catalog)
     permit(parsed, catalog, by)
+    permit_beside_health(parsed, catalog, by)
     segment.rule = rule
     segment.tier = queries.tier_of(parsed, catalog)
     return {"tier": str(segment.tier), "fields": queries.fields_of(parsed, catalog)}

@@ -1,22 +1,26 @@
 """Answer the question how many people match, each asker as far as they may know."""
 
+import hashlib
+import hmac
 from datetime import timedelta
 
 from django.db import connection, transaction
 
 from accounts.models import ApiToken, User
 from accounts.policy import Action
+from audit import commands as audit
+from audit.models import Entry
 from contacts.models import Contact
 from core import clock
+from phi.keyring import keyring
 from segments import asking, queries
 from segments import catalog as catalogs
 from segments.asking import Answer, Told
 from segments.catalog import Catalog
-from segments.commands import permit
+from segments.commands import permit, permit_beside_health, too_small
 from segments.errors import PartTooSmall, TooManyQuestions
 from segments.models import Question
-from segments.sentence import sentence
-from segments.tree import Group, Rule, nodes_of
+from segments.tree import Rule, nodes_of
 
 Asker = User | ApiToken
 
@@ -25,6 +29,9 @@ QUESTIONS_A_DAY = 200
 REMEMBERED = timedelta(days=90)
 #: One at a time, so that two answers given at once cannot be played against each other.
 LOCK = 0x5E6_0041
+#: The same question about a known person's health is recorded once within this time: counts follow every keystroke.
+RECORDED_AGAIN = timedelta(hours=1)
+PERSON_ASKED = "segment.person_asked"
 
 
 def ask(rule: Rule, *, by: Asker, catalog: Catalog | None = None, saved: bool = False) -> Answer:
@@ -36,12 +43,27 @@ def ask(rule: Rule, *, by: Asker, catalog: Catalog | None = None, saved: bool = 
     exact = by.may(Action.SMALL_CELLS)
     if not (saved and exact):
         permit(rule, catalog, by)
+        if exact:
+            permit_beside_health(rule, catalog, by)
     if exact:
+        _record_if_about_a_person(rule, by, catalog)
         return Answer(queries.count(rule, catalog=catalog), exact=True)
     found = _ask_guarded(rule, by, catalog)
     if isinstance(found, PartTooSmall):  # raised here, after the question was counted
         raise found
     return found
+
+
+def _record_if_about_a_person(rule: Rule, by: Asker, catalog: Catalog) -> None:
+    """Who asks about a known person's health leaves a trace as who reveals it: which fields, never what was asked."""
+    if not queries.mixes_identifiers_with_health(rule, catalog):
+        return
+    text = repr(rule).encode(errors="surrogatepass")
+    question = hmac.new(keyring().secret("segments:questions"), text, hashlib.sha256).hexdigest()[:32]
+    since = clock.now() - RECORDED_AGAIN
+    lately = Entry.objects.filter(action=PERSON_ASKED, actor_id=by.as_actor().id, at__gt=since)
+    if not lately.filter(details__question=question).exists():
+        audit.record(PERSON_ASKED, by=by, fields=queries.fields_of(rule, catalog), question=question)
 
 
 @transaction.atomic
@@ -57,11 +79,7 @@ def _ask_guarded(rule: Rule, by: Asker, catalog: Catalog) -> Answer | PartTooSma
     parts = nodes_of(rule.root)[1:]
     small = asking.small_part(queries.counts(rule, parts, catalog))
     if small is not None:
-        part = sentence(Rule(Group("all", (parts[small],))), catalog).removeprefix("People where ").rstrip(".")
-        return PartTooSmall(
-            f"A part of this question is about fewer than {asking.CELL} people, and nobody may be singled out: {part}. "
-            "Widen this condition or remove it."
-        )
+        return too_small(parts[small], catalog)
     numbers = {i.bytes: n for i, n in Contact.objects.values_list("id", "number")}
     size = max(numbers.values(), default=0)
     members = asking.bits((numbers[i] for i in queries.members(rule, catalog=catalog) if i in numbers), size)
@@ -78,6 +96,9 @@ def _told() -> list[Told]:
     return [Told(a["count"], asking.unpack(a["members"])) for a in kept.values_list("answer", flat=True)]
 
 
-def may_sample(asker: Asker) -> bool:
-    """Whether somebody may look at a masked sample: whoever sees small cells and contacts."""
+def may_sample(asker: Asker, rule: Rule, catalog: Catalog) -> bool:
+    """Whether somebody may look at a masked sample: whoever sees small cells and contacts, unless the rule would say
+    of a known person what they have."""
+    if queries.mixes_identifiers_with_health(rule, catalog):
+        return False
     return asker.may(Action.SMALL_CELLS) and asker.may(Action.CONTACTS_VIEW)

@@ -26,7 +26,7 @@ from segments.evaluate import Context
 from segments.models import Segment
 from segments.people import Code
 from segments.rules import Rule, parse
-from segments.tree import Clause, Engaged, HasCode, Node, TopicIs, attributes_of, clauses_of
+from segments.tree import Clause, DateIs, Engaged, Group, HasCode, Node, TopicIs, attributes_of, clauses_of, nodes_of
 from tracking import queries as tracking
 
 #: A rule as parsed, or its JSON as it is stored.
@@ -188,8 +188,31 @@ def fields_of(rule: AnyRule, catalog: Catalog | None = None) -> list[str]:
 
 def mixes_identifiers_with_health(rule: Rule, catalog: Catalog) -> bool:
     """Whether the rule can ask about a known person's health (IDX-09)."""
-    asked = [catalog.fields[key] for key in attributes_of(rule)]
-    return any(f.identifier for f in asked) and tier_of(rule, catalog).rank >= Sensitivity.PHI.rank
+    points = any(_points(clause, catalog) for clause in clauses_of(rule.root))
+    return points and tier_of(rule, catalog).rank >= Sensitivity.PHI.rank
+
+
+def _points(clause: Clause, catalog: Catalog) -> bool:
+    """Whether a clause can point at one person. An age does not: thousands share it."""
+    if isinstance(clause, TopicIs | Engaged) or not catalog.fields[clause.attribute].identifier:
+        return False
+    return not (isinstance(clause, DateIs) and clause.op == "age_between")
+
+
+def beside_health(rule: Rule, catalog: Catalog) -> list[Node]:
+    """Of a rule that asks about health each part that does not, and what is left of each group that does."""
+    nodes = nodes_of(rule.root)
+    bare = {id(node): _without_health(node, catalog) for node in nodes}
+    if bare[id(rule.root)] == rule.root:
+        return []
+    return list(dict.fromkeys(left for node in nodes if (left := bare[id(node)]) is not None))
+
+
+def _without_health(node: Node, catalog: Catalog) -> Node | None:
+    if not isinstance(node, Group):
+        return None if _sensitivity(node, catalog).rank >= Sensitivity.PHI.rank else node
+    items = tuple(left for item in node.items if (left := _without_health(item, catalog)) is not None)
+    return Group(node.match, items) if items else None
 
 
 def codes_offered(attribute: str) -> list[Code]:

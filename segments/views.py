@@ -162,7 +162,8 @@ def _answer(request: StaffRequest, rule: Rule, catalog: Catalog, *, asked: bool,
         return found
     try:
         found["answer"] = counting.ask(rule, by=request.user, catalog=catalog, saved=saved)
-        if counting.may_sample(request.user):
+        found["recorded"] = found["answer"].exact and queries.mixes_identifiers_with_health(rule, catalog)
+        if counting.may_sample(request.user, rule, catalog):
             found["sample"] = queries.sample(rule, SAMPLE, catalog)
     except DomainError as refusal:
         found["refusal"] = str(refusal)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from accounts.models import User
 from accounts.policy import Role
+from audit.models import Entry
 from contacts.models import Kind
 from contacts.records import Coded
 from core import clock
@@ -178,7 +179,10 @@ def test_a_token_sees_what_its_scopes_say(db: None) -> None:
     narrow, _ = api_token(["segments.view"])
     wide, _ = api_token(["segments.view", "reports.small_cells"])
     assert ask(narrow, HIV) == Answer(20, exact=False)
-    assert ask(wide, HIV, is_("city", "Ashfield")) == Answer(1, exact=True)
+    assert ask(wide, is_("city", "Ashfield")) == Answer(1, exact=True)
+    assert ask(wide, HIV, is_("city", "Boston")) == Answer(19, exact=True)
+    with pytest.raises(PartTooSmall):
+        ask(wide, HIV, is_("city", "Ashfield"))
     with pytest.raises(IdentifiersWithHealth):
         ask(wide, HIV, is_("last_name", "Smith"))
 
@@ -214,3 +218,46 @@ def test_guessing_one_persons_diagnosis_from_counts_is_no_better_than_guessing(a
             if first is not None and second is not None and abs(first - second) == 1:
                 learned += 1
     assert learned == 0
+
+
+def test_who_asks_about_a_known_persons_health_leaves_a_trace(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    clinic(3)
+    marketer = UserFactory(roles=[Role.MARKETER])
+    for name in ("Smith", "Smith", "Jones"):  # the second is the same question, as live counting asks it again
+        ask(marketer, is_("last_name", name), HIV)
+    ask(marketer, HIV, is_("state", "MA"))
+    ask(marketer, is_("last_name", "Smith"), is_("state", "MA"))
+    traces = Entry.objects.filter(action="segment.person_asked", actor_id=str(marketer.pk))
+    assert [e.details["fields"] for e in traces] == [["conditions", "last_name"]] * 2
+    assert not any(word in str(e.details) for e in traces for word in ("Smith", "Jones", "B20"))
+    later = clock.now() + counting.RECORDED_AGAIN + timedelta(seconds=1)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    ask(marketer, is_("last_name", "Smith"), HIV)
+    assert traces.all().count() == 3
+
+
+def test_a_day_of_birth_names_a_person_and_an_age_does_not(db: None) -> None:
+    make_people(12, birth_date="1961-04-30", coded={"conditions": [Coded("B20")]})
+    approver = UserFactory(roles=[Role.APPROVER])
+    with pytest.raises(IdentifiersWithHealth):
+        ask(approver, {"attribute": "birth_date", "op": "is", "value": "1961-04-30"}, HIV)
+    ages = {"attribute": "birth_date", "op": "age_between", "value": {"from": 50, "to": 110}}
+    assert ask(approver, ages, HIV) == Answer(12, exact=True)
+
+
+def test_a_handful_is_not_asked_for_their_health_by_who_may_not_reveal_them(db: None) -> None:
+    clinic()
+    ashfield = is_("city", "Ashfield")
+    for role in (Role.APPROVER, Role.ADMINISTRATOR):
+        user = UserFactory(roles=[role])
+        for clauses in (
+            [ashfield, HIV],
+            [{"any": [{"all": [ashfield, HIV]}, {"none": [is_("state", "MA")]}]}],
+            [{"all": [{"any": [HIV, ashfield]}, is_("state", "MA")]}],
+            [{"any": [{"none": [TOWN, HIV]}, HIV]}],
+        ):
+            with pytest.raises(PartTooSmall, match="fewer than 11 people"):
+                ask(user, *clauses)
+        assert ask(user, HIV, is_("city", "Boston")) == Answer(19, exact=True)
+        assert ask(user, HIV) == Answer(20, exact=True)
+        assert ask(user, ashfield) == Answer(1, exact=True)

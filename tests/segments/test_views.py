@@ -275,3 +275,16 @@ def test_a_form_nested_without_end_is_cut_off(marketer: Client) -> None:
     for name in ("step", "preview"):
         text(marketer.post(reverse(f"segments:{name}"), {"node": nodes, "do": "condition:r"}))
     assert "8 deep" in text(marketer.post(reverse("segments:new"), {**NAMED, "node": nodes[:14]}))
+
+
+def test_no_sample_is_shown_of_a_known_persons_health(marketer: Client) -> None:
+    make_people(1, last_name="Smith", coded={"conditions": [Coded("B20")]})
+    named = SegmentFactory(rule=rule(is_("last_name", "Smith"), has("B20")))
+    page = text(marketer.post(reverse("segments:count", args=[named.pk])))
+    assert "<strong>1 person</strong> matches" in page
+    assert "For example" not in page
+    assert "That you asked is in the trail" in page
+    plain = SegmentFactory(rule=rule(is_("last_name", "Smith")))
+    page = text(marketer.post(reverse("segments:count", args=[plain.pk])))
+    assert "For example" in page
+    assert "is in the trail" not in page
