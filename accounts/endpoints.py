@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -49,6 +49,9 @@ class Endpoint(GenericAPIView):  # type: ignore[type-arg]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if not length.isdecimal() or len(length) > 18:
+            raise ParseError("Content-Length is no number of bytes.")
         key = request.headers.get(KEY_HEADER)
         if request.method == "POST" and key:
             handler: Handler = getattr(self, "post", self.http_method_not_allowed)

@@ -239,7 +239,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api_auth.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.api_auth.ScopeRequired"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["core.api.parsing.JsonParser"],
     "DEFAULT_PAGINATION_CLASS": "core.api.paging.CursorPages",
     "EXCEPTION_HANDLER": "core.api.errors.handle",
     "DEFAULT_THROTTLE_CLASSES": ["core.api.throttling.PerToken"],
