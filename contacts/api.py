@@ -122,18 +122,16 @@ class FindContacts(Endpoint):
         return Response(_page(list(Contact.objects.filter(pk__in=ids).order_by("pk"))))
 
 
-class ByExternalId(Endpoint):
-    scopes = {"PUT": Action.CONTACTS_EDIT}
+class UpsertContact(Endpoint):
+    scopes = {"POST": Action.CONTACTS_EDIT}
 
     @extend_schema(request=PersonIn, responses={200: WrittenOut, 201: WrittenOut})
-    def put(self, request: ApiRequest, external_id: str) -> Response:
-        """Add the person with this external id, or change what is given of them."""
+    def post(self, request: ApiRequest) -> Response:
+        """Add the person with the external_id among the values, or change what is given of them."""
         body = self.checked(PersonIn)
-        given = body["values"].get("external_id", external_id)
-        if given != external_id:
-            raise ValidationError({"values": ["The external_id here differs from the one in the address."]})
-        person = Person({**body["values"], "external_id": external_id}, body["coded"])
-        result = commands.upsert_many([person], by=request.user)
+        if body["values"].get("external_id") in (None, ""):
+            raise ValidationError({"values": ["Give the external_id: it says who is meant."]})
+        result = commands.upsert_many([Person(**body)], by=request.user)
         if result.refused:
             raise ValidationError({"values": list(result.refused.values())})
         outcome = "created" if result.created else "changed" if result.changed else "unchanged"
@@ -151,12 +149,13 @@ class BulkContacts(Endpoint):
     scopes = {"POST": Action.CONTACTS_EDIT}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Ten thousand people are more than a form may hold: read them here, up to a limit of our own."""
+        """Ten thousand people are more than a form may hold: read them here, up to a limit of our own, but only once
+        it is known who asks, that they may, and not too often."""
+        super().initial(request, *args, **kwargs)
         plain = request._request
         if int(plain.META.get("CONTENT_LENGTH") or 0) > MAX_BULK_BYTES:
             raise TooLarge
         plain._body = plain.read()
-        super().initial(request, *args, **kwargs)
 
     @extend_schema(request=BulkIn, responses=BulkOut)
     def post(self, request: ApiRequest) -> Response:

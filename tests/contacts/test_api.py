@@ -3,18 +3,21 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import Client
+from django.test.client import FakePayload
 from django.test.utils import CaptureQueriesContext
 
 from audit.models import Entry
 from contacts import queries
 from contacts.models import Contact
 from contacts.records import Coded
+from core.api.throttling import PerToken
 from tests.accounts.factories import api_token
 from tests.contacts.factories import make_people, make_person
 
 pytestmark = pytest.mark.django_db
 
 BASE = "/api/v1/"
+MRN = {"values": {"external_id": "MRN-1"}}
 
 
 class Api:
@@ -29,17 +32,18 @@ class Api:
         return send(BASE + path, headers=self.headers, **kwargs)
 
 
-def test_a_person_is_put_by_external_id_and_put_again_changes_nothing() -> None:
+def test_a_person_is_known_by_external_id_and_told_again_changes_nothing() -> None:
     api = Api("contacts.edit")
     body = {
-        "values": {"email": "ada@example.com", "birth_date": "1961-04-30"},
+        "values": {"external_id": "MRN-1", "email": "ada@example.com", "birth_date": "1961-04-30"},
         "coded": {"conditions": [{"code": "44054006", "display": "Diabetes", "start": "2019-01-01"}]},
     }
-    first = api("put", "contacts/by-external-id/MRN-1", body)
+    first = api("post", "contacts/upsert", body)
     assert (first.status_code, first.json()["result"]) == (201, "created")
-    again = api("put", "contacts/by-external-id/MRN-1", body)
+    again = api("post", "contacts/upsert", body)
     assert (again.status_code, again.json()) == (200, {"id": first.json()["id"], "result": "unchanged"})
-    changed = api("put", "contacts/by-external-id/MRN-1", {"values": {"city": "Visalia", "birth_date": None}})
+    more = {"values": {"external_id": "MRN-1", "city": "Visalia", "birth_date": None}}
+    changed = api("post", "contacts/upsert", more)
     assert changed.json()["result"] == "changed"
     record = queries.open_one(Contact.objects.get())
     assert record.values == {"email": "ada@example.com", "external_id": "MRN-1", "city": "Visalia"}
@@ -50,18 +54,23 @@ def test_a_person_is_put_by_external_id_and_put_again_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("body", "status", "says"),
     [
-        ({"values": {"email": "nonsense"}}, 400, "form name@domain"),
-        ({"values": {"shoe": 1}}, 400, "no attribute"),
-        ({"values": {"external_id": "OTHER"}}, 400, "differs from the one in the address"),
+        ({"values": {"external_id": "MRN-1", "email": "nonsense"}}, 400, "form name@domain"),
+        ({"values": {"external_id": "MRN-1", "shoe": 1}}, 400, "no attribute"),
+        ({"values": {"email": "ada@example.com"}}, 400, "Give the external_id"),
+        ({"values": {"external_id": None}}, 400, "Give the external_id"),
         ({"values": "x"}, 400, "dictionary"),
         ({"coded": {"conditions": [{"display": "no code"}]}}, 400, "required"),
-        ({"coded": {"email": [{"code": "1"}]}}, 400, "no coded list"),
-        ({"coded": {"conditions": [{"code": "1", "start": "2020-01-01", "stop": "2019-01-01"}]}}, 400, "stops before"),
+        ({**MRN, "coded": {"email": [{"code": "1"}]}}, 400, "no coded list"),
+        (
+            {**MRN, "coded": {"conditions": [{"code": "1", "start": "2020-01-01", "stop": "2019-01-01"}]}},
+            400,
+            "stops bef",
+        ),
         ([], 400, "nvalid"),
     ],
 )
 def test_what_cannot_be_kept_is_refused_in_the_one_shape(body: Any, status: int, says: str) -> None:
-    response = Api("contacts.edit")("put", "contacts/by-external-id/MRN-1", body)
+    response = Api("contacts.edit")("post", "contacts/upsert", body)
     assert response.status_code == status
     assert says in str(response.json()["error"])
     assert not Contact.objects.exists()
@@ -110,6 +119,43 @@ def test_a_bulk_request_beyond_the_limit_is_refused_in_the_one_shape(monkeypatch
     monkeypatch.setattr("contacts.api.MAX_BULK_BYTES", 1000)
     response = Api("contacts.edit")("post", "contacts/bulk", {"people": [{"values": {"city": "x" * 2000}}]})
     assert (response.status_code, response.json()["error"]["code"]) == (413, "too_large")
+
+
+@pytest.mark.parametrize(("scope", "status"), [(None, 401), ("contacts.view", 403), ("contacts.edit", 429)])
+def test_a_bulk_body_is_not_read_for_whoever_may_not_send_it(
+    scope: str | None, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PerToken, "THROTTLE_RATES", {"token": "1/min"})
+    headers = api_token([scope])[1] if scope else {}
+    read: list[bytes] = []
+
+    class Heard(FakePayload):
+        def read(self, *args: Any) -> bytes:
+            read.append(super().read(*args))
+            return read[-1]
+
+    def send() -> int:
+        payload = Heard(b'{"people": []}')
+        client = Client()
+        return client.post(
+            BASE + "contacts/bulk", content_type="application/json", headers=headers, **{"wsgi.input": payload}
+        ).status_code
+
+    if status == 429:
+        send()
+        read.clear()
+    assert send() == status
+    assert read == []
+
+
+@pytest.mark.parametrize("path", ["contacts", "contacts/bulk"])
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "a"}])
+@pytest.mark.parametrize("length", ["rubbish", "-5", "1e3", "9" * 17, "9" * 5000])
+def test_a_length_that_is_none_is_refused_and_no_crash(length: str, key: dict[str, str], path: str) -> None:
+    headers = api_token(["contacts.edit"])[1] | key
+    answer = Client().post(BASE + path, {"people": [{}]}, "application/json", headers=headers, CONTENT_LENGTH=length)
+    assert answer.status_code in (400, 413)
+    assert answer.json()["error"]["message"]
 
 
 def test_lists_are_masked_and_cost_the_same_for_one_and_three() -> None:
