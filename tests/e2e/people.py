@@ -31,6 +31,9 @@ CONDITIONS = {
     "195662009": "Acute viral pharyngitis (disorder)",
 }
 
+#: An address the import refuses; its row must be kept sealed, too.
+REFUSED = "refused canary@@patients.example"
+
 
 @dataclass(frozen=True)
 class Files:
@@ -81,14 +84,32 @@ def _files(patients: list[dict[str, str]], conditions: list[dict[str, str]]) -> 
     addresses, names, having = {}, {}, {}
     for n, row in enumerate(patients):
         addresses[row["Id"]] = row["EMAIL"] = f"pat{n:03d}.zephyrlane@patients.example"
+        # What is too short or too common to be told from chance is made unmistakable.
+        row["PHONE"] = f"+1555730{n:04d}"
+        row["ZIP"] = f"{row.get('ZIP') or '01103'}-{7000 + n}"
+        row["CITY"] = f"{row.get('CITY') or 'Springfield'} Zq{n:03d}x"
+        row["STATE"] = f"{row.get('STATE') or 'Ohio'} Yw{n:03d}x"
+        row["ADDRESS"] = f"{row.get('ADDRESS') or 'Elm Street'} #{n:03d}vq"
+        row["BMI"] = f"{20 + n / 7:.9f}"
         names[row["Id"]] = row["FIRST"]
+    for n, row in enumerate(patients[:3]):
+        code = {"CODE": f"ZQ-{n}-CANARYCODE", "DESCRIPTION": f"Canary condition {n} (disorder)"}
+        conditions.append(dict.fromkeys(conditions[0], "") | {"PATIENT": row["Id"], "START": "2020-02-02"} | code)
     for row in conditions:
         having.setdefault(row["CODE"], set()).add(row["PATIENT"])
-    canaries = [row[key] for row in patients for key in ("EMAIL", "SSN", "Id") if row.get(key)]
-    canaries += [row["LAST"] for row in patients if len(row["LAST"]) > 6]
-    canaries += [row["ADDRESS"] for row in patients if len(row.get("ADDRESS", "")) > 8]
-    canaries += sorted({row["DESCRIPTION"] for row in conditions if len(row["DESCRIPTION"]) > 16})
-    return Files(_csv(patients), _csv(conditions), addresses, having, names, canaries)
+    fields = ("EMAIL", "SSN", "Id", "BIRTHDATE", "PHONE", "ZIP", "CITY", "STATE", "ADDRESS", "BMI", "FIRST", "LAST")
+    canaries = {row[key] for row in patients for key in fields if len(row.get(key, "")) >= 8}
+    canaries |= {row["DESCRIPTION"] for row in conditions if len(row["DESCRIPTION"]) > 16}
+    canaries |= {row["CODE"] for row in conditions if "CANARY" in row["CODE"]}
+    refused = dict.fromkeys(patients[0], "") | {"Id": "refused-canary-0001", "FIRST": "Refusedcanary", "EMAIL": REFUSED}
+    return Files(
+        _csv([*patients, refused]),
+        _csv(conditions),
+        addresses,
+        having,
+        names,
+        sorted(canaries | {REFUSED, refused["Id"]}),
+    )
 
 
 def _csv(rows: list[dict[str, str]]) -> str:

@@ -21,7 +21,7 @@ from consent.models import LedgerEntry
 from delivery.models import Delivery
 from marketing.environment import HOME
 from marketing.models import CapturedMail
-from tests.accounts.factories import PASSWORD, UserFactory
+from tests.accounts.factories import PASSWORD, UserFactory, api_token
 from tests.browser import Visitors, assert_accessible, assert_fits, sign_in
 from tests.canary import sweep
 from tests.consent.factories import TopicFactory
@@ -37,6 +37,13 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.timeout(420),
 ]
+
+API_PERSON = {
+    "email": "api.canary@patients.example",
+    "external_id": "API-CANARY-0001",
+    "first_name": "Apicanary",
+    "last_name": "Ultramarine",
+}
 
 
 @pytest.fixture
@@ -106,6 +113,8 @@ def run_import(page: Any) -> None:
 def import_patients(page: Any, files: Files) -> None:
     bring(page, "patients.csv", files.patients, "One row a person")
     page.get_by_label("Id becomes", exact=True).select_option(label="External id")
+    page.get_by_label("BMI becomes", exact=True).select_option(label="New attribute…")
+    page.get_by_label("Kind").locator("visible=true").select_option(label="Number")
     page.get_by_role("button", name="Continue").click()
     page.wait_for_url("**/consent/")
     look(page)
@@ -254,6 +263,11 @@ def test_the_main_job(  # noqa: PLR0915 -- one long day
     assert (refused.outcome, refused.reasons[0]) == ("refused", "opted_out")
     assert Delivery.objects.filter(origin_id=again, outcome="sent").count() == len(having) - 1
 
+    # A records system adds a patient through the API.
+    _, headers = api_token(["contacts.edit", "contacts.view"])
+    made = marketer.request.post("/api/v1/contacts", headers=headers, data={"values": API_PERSON})
+    assert made.status == 201, made.text()
+
     # A compliance officer exports who consented and who did what, and verifies the trail offline.
     clinic.beat("audit.seal")
     compliance = visitors.new()
@@ -306,7 +320,7 @@ def verify_trail(page: Any, folder: Path) -> None:
 def assert_nothing_in_the_clear(files: Files, clinic: Workers, folder: Path, log: str) -> None:
     """Nobody's value lies anywhere in the clear but in the export that was asked for."""
     hits = sweep(
-        [canary for canary in files.canaries if len(canary) >= 8],
+        [*files.canaries, *API_PERSON.values()],
         folders=[HOME, clinic.folder],
         files={"the trail's export": folder / "trail.zip", "the report": folder / "report.csv"},
         texts={"log": log},
