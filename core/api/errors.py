@@ -48,7 +48,7 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response:
 def _crashed(exc: Exception, request: HttpRequest) -> Response:
     """A defect of ours: told to the log and to whoever listens, not to the caller."""
     got_request_exception.send(sender=None, request=request)
-    logger.error("Internal Server Error: %s", request.path, exc_info=exc)
+    logger.error("Internal Server Error: %s", request.path, exc_info=exc, extra={"request": request})
     return Response(body("internal", "Something went wrong here. Try again, or tell an administrator."), status=500)
 
 

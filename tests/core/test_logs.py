@@ -2,6 +2,8 @@ import logging
 import sys
 
 import pytest
+from django.test import Client
+from django.urls import resolve
 
 from core.errors import DomainError
 from core.logs import WithoutValues
@@ -57,6 +59,53 @@ def test_celery_says_which_task_failed_and_not_with_what() -> None:
     assert SECRET not in text
     assert "contacts.run_import" in text
     assert "ValueError" in text
+
+
+TOKEN = "b3BlbnMtYS1wYXRpZW50cy1saW5r"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("method", "path", "says"),
+    [
+        ("GET", f"/m/u/{TOKEN}", "/m/u/<str:token>"),
+        ("GET", f"/m/u/{TOKEN}?again={TOKEN}", "/m/u/<str:token>"),
+        ("PUT", f"/m/p/{TOKEN}", "/m/p/<str:token>"),
+        ("GET", f"/t/c/{TOKEN}/1", "/t/c/<str:token>/<int:number>"),
+        ("GET", f"/m/nowhere/{TOKEN}", "(no such address)"),
+        ("GET", f"/m/nowhere/%C3%BC{TOKEN}%0A", "(no such address)"),
+        ("POST", f"/account/join/{TOKEN}", "/account/join/<str:secret>"),
+        ("GET", f"/api/v1/nowhere/{TOKEN}", "/api/v1/<path:rest>"),
+    ],
+)
+def test_the_log_names_the_route_and_never_the_path(
+    method: str, path: str, says: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = Client(raise_request_exception=False, enforce_csrf_checks=True)
+    answer = client.generic(method, path)
+    assert answer.status_code >= 400
+    lines = [WithoutValues("%(levelname)s %(name)s %(message)s").format(record) for record in caplog.records]
+    assert lines
+    assert TOKEN not in "\n".join(lines)
+    assert says in lines[-1]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", [f"/m/u/{TOKEN}", f"/t/c/{TOKEN}/1", "/api/v1/contacts"])
+def test_a_crash_names_the_route_too(
+    path: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    match = resolve(path)
+    if endpoint := getattr(match.func, "cls", None):
+        monkeypatch.setattr(endpoint, "get", lambda *args, **kwargs: 1 / 0)
+        monkeypatch.setattr(endpoint, "permission_classes", [])
+        monkeypatch.setattr(endpoint, "authentication_classes", [])
+    else:
+        monkeypatch.setattr("django.core.handlers.base.BaseHandler._get_response", lambda *args: 1 / 0)
+    assert Client(raise_request_exception=False).get(path).status_code == 500
+    lines = [WithoutValues("%(message)s").format(record) for record in caplog.records]
+    assert f"Internal Server Error: /{match.route}" in "\n".join(lines)
+    assert TOKEN not in "\n".join(lines)
 
 
 def test_the_settings_use_it() -> None:
