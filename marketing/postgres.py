@@ -47,6 +47,8 @@ THROWAWAY = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "wal_level": "minimal",
+    "max_wal_size": "96MB",
+    "min_wal_size": "32MB",
     "max_wal_senders": "0",
     "autovacuum_naptime": "10s",
 }
