@@ -69,7 +69,7 @@ def open_origin(
 @transaction.atomic
 def add_batches(origin: Origin, contact_ids: Sequence[UUID], *, due_at: datetime, visit: str = "") -> int:
     """Queue messages to these people, each once per visit; how many batches. Raises OriginCancelled."""
-    origin = Origin.objects.select_for_update().get(pk=origin.pk)
+    origin = _locked(origin.pk)
     if origin.state == Origin.State.CANCELLED:
         raise OriginCancelled("This sending was cancelled. Start a new one.")
     ids = list(dict.fromkeys(contact_ids))
@@ -85,8 +85,9 @@ def add_batches(origin: Origin, contact_ids: Sequence[UUID], *, due_at: datetime
 
 
 def _locked(origin_id: UUID) -> Origin:
+    # No key lock: outcome rows refer to the origin and to their batch, and must not wait for whoever pauses or cancels.
     try:
-        return Origin.objects.select_for_update().get(pk=origin_id)
+        return Origin.objects.select_for_update(no_key=True).get(pk=origin_id)
     except Origin.DoesNotExist:
         raise NoSuchOrigin("There is nothing to send under this id.") from None
 
@@ -142,8 +143,9 @@ def settle_cancelled(origin_id: UUID) -> int:
 
 @transaction.atomic
 def _cancel_batch(batch_id: UUID) -> int:
-    # A window under way holds this lock, and the locks of the retries it tries, until its outcomes are committed.
-    batch = SendBatch.objects.select_for_update().get(pk=batch_id)
+    # A window under way holds this lock, and the locks of the retries it tries, until its outcomes are committed. A
+    # window of retries holds only those, and its outcomes refer to the batch: a key lock on it would be a deadlock.
+    batch = SendBatch.objects.select_for_update(no_key=True).get(pk=batch_id)
     list(Retry.objects.select_for_update().filter(batch=batch).values_list("pk", flat=True))
     now = clock.now()
     rows = [

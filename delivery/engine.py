@@ -130,10 +130,11 @@ def _window(origin_id: UUID, batch_id: UUID, visit: str, waiting: dict[UUID, int
     `waiting`: how often each was put off before. Every fact is read here, under the people's locks (SND-06).
     """
     began = time.monotonic()
+    locks.hold_shared(waiting)
+    # Read after the wait for them: meanwhile somebody may have paused it, or taken its sender out of use.
     origin = Origin.objects.select_related("template_version", "sender__domain").get(pk=origin_id)
     if origin.state != Origin.State.OPEN:
         return Window(stop=True)
-    locks.hold_shared(waiting)
     now = clock.now()
     about = facts.of_origin(origin, now)
     if about.relay is None:
@@ -201,9 +202,7 @@ def _make(maker: Maker, person: facts.Person, visit: str, now: datetime) -> Made
     values = {**person.record.values, **person.record.coded}
     counted = not (person.facts.consent and person.facts.consent.counting_refused)
     try:
-        return maker.make(
-            who, person.facts.address, values, key=person.key, visit=visit, at=now, counted=counted
-        )
+        return maker.make(who, person.facts.address, values, key=person.key, visit=visit, at=now, counted=counted)
     except MissingValue:
         return Reason.MISSING_VALUE
     except TemplateBroken:

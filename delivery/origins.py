@@ -18,10 +18,14 @@ def drained(origins: "QuerySet[Origin]") -> "QuerySet[Origin]":
     )
 
 
+@transaction.atomic
 def settle(origin_id: UUID) -> bool:
-    """Say so, once, if an origin is drained. Two workers that end at once may both miss it: the sweep does not."""
-    found = drained(Origin.objects.filter(pk=origin_id, drained_at__isnull=True))
-    if not found.update(drained_at=clock.now()):
+    """Say so, once, if an origin is drained; under its lock, so that nobody adds batches between."""
+    origins = Origin.objects.filter(pk=origin_id)
+    if not origins.filter(drained_at__isnull=True).select_for_update(no_key=True).values_list("pk").first():
+        return False
+    # A statement of its own: the one that waited for the lock sees no rows that were committed meanwhile.
+    if not drained(origins).update(drained_at=clock.now()):
         return False
     transaction.on_commit(lambda: origin_drained.send(sender=Origin, origin_id=origin_id))
     return True
