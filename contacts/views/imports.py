@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import HttpResponse, StreamingHttpResponse
@@ -98,10 +99,19 @@ def detail(request: StaffRequest, import_id: UUID) -> HttpResponse:
     return _detail(request, owner, ReasonForm())
 
 
-def _detail(request: StaffRequest, owner: Import, form: ReasonForm) -> HttpResponse:
+def _why(data: Any = None) -> ReasonForm:
+    """Beside the form that releases, so its ids differ."""
+    return ReasonForm(data, auto_id="download_%s")
+
+
+def _detail(
+    request: StaffRequest, owner: Import, form: ReasonForm, download_form: ReasonForm | None = None
+) -> HttpResponse:
     seen = {
         **_progress(owner),
         "form": form,
+        "download_form": download_form or _why(),
+        "may_download": refusals.may_download(owner, request.user),
         "may_undo": imports.may_undo(owner),
         "people": owner.created_count + owner.changed_count + owner.unchanged_count,
         "reasons": sorted(owner.problems.get("reasons", {}).items(), key=lambda item: -item[1]),
@@ -183,9 +193,18 @@ def release(request: StaffRequest, import_id: UUID) -> HttpResponse:
 @require_POST
 @may(Action.CONTACTS_IMPORT)
 def refused(request: StaffRequest, import_id: UUID) -> Any:
-    """The refused rows as CSV. By POST: it hands out what the file says of people, and that is recorded."""
+    """The refused rows as CSV, for a reason. By POST: it hands out what the file says of people; that is recorded."""
     owner = get_object_or_404(Import, pk=import_id)
-    lines = refusals.download(owner, by=request.user)
+    if not refusals.may_download(owner, request.user):
+        raise PermissionDenied
+    form = _why(request.POST)
+    if not form.is_valid():
+        return _detail(request, owner, ReasonForm(), form)
+    try:
+        lines = refusals.download(owner, reason=form.cleaned_data["reason"], by=request.user)
+    except DomainError as refusal:
+        form.add_error("reason", str(refusal))
+        return _detail(request, owner, ReasonForm(), form)
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="refused-rows.csv"'
     return response

@@ -22,6 +22,7 @@ from tests.contacts.factories import finish, make_import, make_people, make_pers
 pytestmark = pytest.mark.django_db
 
 State = Import.State
+WHY = {"reason": "To correct them at the front desk"}
 ClientFor = Callable[..., Client]
 
 
@@ -238,7 +239,7 @@ def test_the_wizard_leads_from_file_to_people(client_for: ClientFor, django_capt
     finish(owner)
     assert "Undo this import" in text_of(client.get(detail))
     assert queries.open_one(Contact.objects.get(pk=queries.by_external_id("P1"))).values["nickname"] == "Countess"
-    response = client.post(reverse("contacts:import_refused", args=[owner.pk]))
+    response = client.post(reverse("contacts:import_refused", args=[owner.pk]), WHY)
     body = b"".join(response.streaming_content).decode("utf-8-sig")
     assert body.splitlines()[0] == "line,reason,Patient ID,Email,Nickname"
     assert body.splitlines()[1].startswith("3,Email: The email address needs the form name@domain.,P2,bad")
@@ -253,9 +254,39 @@ def test_the_wizard_leads_from_file_to_people(client_for: ClientFor, django_capt
 def test_formula_cells_leave_neutralised(client_for: ClientFor) -> None:
     client = client_for()
     owner = run_import(make_import("id,email,@note\nP1,bad,=cmd()\nP2,b@example.com,x\n"))
-    body = b"".join(client.post(reverse("contacts:import_refused", args=[owner.pk])).streaming_content).decode()
+    response: Any = client.post(reverse("contacts:import_refused", args=[owner.pk]), WHY)
+    body = b"".join(response.streaming_content).decode()
     assert "'@note" in body
     assert "'=cmd()" in body
+
+
+def test_refused_rows_go_to_the_uploader_and_to_whoever_may_reveal_and_only_for_a_reason(
+    client_for: ClientFor,
+) -> None:
+    administrator = UserFactory(roles=[Role.ADMINISTRATOR.value])
+    own, foreign = (make_import("id,email\nP1,bad\nP2,b@example.com\n", by=by) for by in (administrator, None))
+    for owner in (own, foreign):
+        run_import(owner)
+    client = Client()
+    sign_in(client, administrator)
+
+    def download(who: Client, owner: Import, reason: str = WHY["reason"]) -> Any:
+        return who.post(reverse("contacts:import_refused", args=[owner.pk]), {"reason": reason})
+
+    assert download(client, foreign).status_code == 403
+    page = text_of(client.get(reverse("contacts:import", args=[foreign.pk])))
+    assert "Download refused rows" not in page
+    assert "Whoever uploaded the file can download them" in page
+    assert "Download refused rows" in text_of(client.get(reverse("contacts:import", args=[own.pk])))
+    assert "at least 5 characters" in text_of(download(client, own, "x"))
+    assert "This field is required" in text_of(download(client, own, ""))
+    assert not Entry.objects.filter(action="import.refused_downloaded").exists()
+    assert b"P1,bad" in b"".join(download(client, own).streaming_content)
+    assert b"P1,bad" in b"".join(download(client_for(), foreign).streaming_content)
+    for owner in (own, foreign):
+        entry = Entry.objects.get(action="import.refused_downloaded", target_id=str(owner.pk))
+        note = Reason.objects.get(pk=entry.details["reason_id"])
+        assert (note.text, note.target_id) == (WHY["reason"], owner.pk)
 
 
 @pytest.mark.parametrize(
