@@ -90,6 +90,7 @@ def template_save(request: StaffRequest, template_id: UUID) -> HttpResponse:
                 "form": form,
                 "findings": [] if form.errors else queries.findings_for(template),
                 "saved": not form.errors,
+                "can_edit": True,
             },
         )
     return render(request, "content/detail.html", _page(template, form, can_edit=True), status=status)

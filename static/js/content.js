@@ -19,11 +19,48 @@ document.addEventListener("click", (event) => {
   target.focus();
 });
 
+// How far down the character at `offset` stands, in pixels: long lines wrap, so a copy of the field is measured.
+function depth(area, offset) {
+  const copy = area.cloneNode();
+  copy.removeAttribute("id");
+  copy.removeAttribute("name");
+  copy.rows = 1;
+  copy.tabIndex = -1;
+  Object.assign(copy.style, { position: "absolute", visibility: "hidden", width: `${area.offsetWidth}px`, minHeight: 0, height: 0 });
+  copy.value = area.value.slice(0, offset);
+  area.after(copy);
+  const found = copy.scrollHeight;
+  copy.remove();
+  return found;
+}
+
+function scrollTo(area, offset) {
+  area.scrollTop = Math.max(0, depth(area, offset) - 48);
+}
+
+document.addEventListener("click", (event) => {
+  const jump = event.target.closest("[data-line]");
+  const area = jump && form?.querySelector(`[name="${CSS.escape(jump.dataset.part)}"]`);
+  if (!area) return;
+  const before = area.value.split("\n").slice(0, Number(jump.dataset.line) - 1);
+  const from = before.reduce((length, line) => length + line.length + 1, 0);
+  const end = area.value.indexOf("\n", from);
+  area.focus();
+  area.setSelectionRange(from, end < 0 ? area.value.length : end);
+  if (area.matches("textarea")) scrollTo(area, from);
+  area.scrollIntoView({ block: "center" });
+});
+
+// A mail opens on what people read, not on its styles.
+const html = form?.querySelector("[name=html]");
+const body = html?.value.search(/<body[\s>]/i) ?? -1;
+if (body > 0) scrollTo(html, body);
+
 function show() {
   const choice = new URLSearchParams(new FormData(controls));
   const width = choice.get("width");
   choice.delete("width");
-  frame.className = `frame ${width}`;
+  frame.className = `frame tall ${width}`;
   frame.src = `${controls.dataset.preview}?${choice}`;
 }
 

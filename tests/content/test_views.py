@@ -96,3 +96,28 @@ def test_an_approver_reads_and_cannot_write(client: Client) -> None:
     page = client.get(reverse("content:detail", args=[template.pk])).content.decode()
     assert "Marketers can change it" in page
     assert client.post(reverse("content:save", args=[template.pk]), FIELDS).status_code == 403
+
+
+def test_a_finding_leads_to_its_line_for_who_can_mend_it(marketer: Client) -> None:
+    template = TemplateFactory(html="<p>\n</p>\n<p>{{ nonsense }}</p>")
+    leads = 'data-part="html" data-line="3"'
+    page = marketer.get(reverse("content:detail", args=[template.pk])).content.decode()
+    assert leads in page
+    fields = FIELDS | {"revision": 1, "html": template.html}
+    saved = marketer.post(reverse("content:save", args=[template.pk]), fields, headers={"HX-Request": "true"})
+    assert leads in saved.content.decode()
+    sign_in(marketer, UserFactory(roles=[Role.APPROVER]))
+    reading = marketer.get(reverse("content:detail", args=[template.pk])).content.decode()
+    assert leads not in reading
+    assert "html, line 3" in reading
+
+
+def test_the_subject_is_read_at_once_and_what_the_mail_needs_is_not_called_optional(marketer: Client) -> None:
+    template = TemplateFactory(subject="Hello {{ organization.name }}")
+    page = marketer.get(reverse("content:detail", args=[template.pk])).content.decode()
+    assert f'hx-get="{reverse("content:subject", args=[template.pk])}" hx-trigger="load,' in page
+    subject = page[page.index('for="id_subject"') :]
+    assert "needed for review" in subject[: subject.index("</label>")]
+    body = page[page.index('for="id_html"') :]
+    assert "needed for review" in body[: body.index("</label>")]
+    assert "{{" not in page[page.index('id="subject"') : page.index("<iframe")]
