@@ -5,6 +5,7 @@ import json
 from uuid import UUID
 
 from campaigns.models import Campaign
+from core.purposes import MessageClass
 
 #: What the author of a campaign may change; a change of any of them withdraws an approval.
 EDITABLE = ("name", "segment", "template", "sender", "topic", "track_opens", "track_clicks")
@@ -17,6 +18,19 @@ def authors(campaign: Campaign) -> set[UUID]:
     hands += version.written_by if version else []
     hands += [segment.saved_by] if segment else []
     return {person for person in hands if person}
+
+
+def lacking(campaign: Campaign) -> str:
+    """What it needs before it can be submitted, in words; empty: nothing."""
+    needs = {"an audience": campaign.segment, "a template": campaign.template, "a sender": campaign.sender}
+    if missing := [what for what, value in needs.items() if value is None]:
+        return f"This campaign still needs {' and '.join(missing)}."
+    assert campaign.template is not None
+    if campaign.template.archived_at:
+        return "The template is archived. Choose another one."
+    if campaign.template.message_class == MessageClass.COMMERCIAL and campaign.topic is None:
+        return "Commercial mail needs a topic, so that people can opt in to it and out of it."
+    return ""
 
 
 def digest(campaign: Campaign) -> bytes:

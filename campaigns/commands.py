@@ -20,7 +20,7 @@ from content.preview import persona_called
 from core import clock
 from core.actors import SYSTEM, By
 from core.jobs import enqueue
-from core.purposes import MessageClass, Stream
+from core.purposes import Stream
 from core.sensitivity import Sensitivity, highest
 from delivery.models import Delivery, Origin
 from delivery.trials import send_trial
@@ -74,19 +74,8 @@ def _withdraw_approval(campaign: Campaign, state: str) -> None:
 
 
 def _complete(campaign: Campaign) -> None:
-    needs = {
-        "an audience": campaign.segment,
-        "a template": campaign.template,
-        "a sender": campaign.sender,
-    }
-    missing = [what for what, value in needs.items() if value is None]
-    if missing:
-        raise NotComplete(f"This campaign still needs {' and '.join(missing)}.")
-    assert campaign.template is not None
-    if campaign.template.archived_at:
-        raise NotComplete("The template is archived. Choose another one.")
-    if campaign.template.message_class == MessageClass.COMMERCIAL and campaign.topic is None:
-        raise NotComplete("Commercial mail needs a topic, so that people can opt in to it and out of it.")
+    if missing := approval.lacking(campaign):
+        raise NotComplete(missing)
 
 
 @transaction.atomic

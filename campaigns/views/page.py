@@ -63,6 +63,7 @@ def show(
         "campaign": campaign,
         "can": verbs(campaign, user),
         "own": own(campaign, user),
+        "lacking": approval.lacking(campaign),
         "started": campaign.started_at is not None,
         "schedule_form": ScheduleForm(zone=user.time_zone),
         "test_form": TestForm(),
