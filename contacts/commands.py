@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db import IntegrityError, connection, transaction
 
 from audit.commands import record as audit
-from contacts import queries, signals, upsert, values
-from contacts.errors import BadValue, ExternalIdTaken, NeedsIdentity, UnknownAttribute
+from contacts import locks, queries, signals, upsert, values
+from contacts.errors import BadValue, ChangedMeanwhile, ExternalIdTaken, NeedsIdentity, UnknownAttribute
 from contacts.models import Attribute, Contact
 from contacts.records import Coded, Record
 from contacts.upsert import Person
@@ -19,6 +19,7 @@ __all__ = ["Person", "UpsertResult", "clean_coded", "create", "delete", "delete_
 
 #: Entries a coded list may hold; more is a mistake in the file.
 MAX_CODED = 20_000
+BUSY = "somebody else is writing this person: try again"
 TAKEN = "Another contact already has this external id. Open that contact, or give another id."
 
 
@@ -121,9 +122,18 @@ def create(*, values: Mapping[str, Any], coded: Mapping[str, Sequence[Coded]] | 
 def update(
     contact: Contact, *, values: Mapping[str, Any], coded: Mapping[str, Sequence[Coded]] | None = None, by: By
 ) -> Contact:
-    """Change some values of one person: None clears, what is absent stays; a coded list is replaced."""
+    """Change some values of one person: None clears, what is absent stays; a coded list is replaced.
+
+    Where the address changes it waits for senders, so that nothing leaves to the old one once this commits.
+    """
     person = clean_person(values, coded, queries.attributes())
+    address = Contact.objects.values_list("email_index", flat=True).get(pk=contact.pk)
+    moves = "email" in person.values and upsert.moves(address, person.values["email"])
+    if moves:
+        locks.hold_exclusive([contact.pk])
     known = upsert.known_of(Contact.objects.select_for_update().get(pk=contact.pk))
+    if not moves and "email" in person.values and upsert.moves(known.email_index, person.values["email"]):
+        raise ChangedMeanwhile("Somebody else changed this person's address just now. Look at it, then save again.")
     return _write_one(person, known, by)
 
 
@@ -135,9 +145,12 @@ def delete(contact: Contact, *, by: By) -> None:
 
 @transaction.atomic
 def delete_many(ids: Iterable[UUID], *, by: By) -> int:
-    """Delete people; how many there were. Suppression and the consent ledger stay (CAN-13)."""
+    """Delete people; how many there were. Suppression and the consent ledger stay (CAN-13). Waits for senders."""
     wanted = list(ids)
+    locks.hold_exclusive(wanted)
     with connection.cursor() as cursor:
+        # Rows are locked in the order everybody locks them in.
+        cursor.execute("SELECT FROM contacts_contact WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [wanted])
         cursor.execute("DELETE FROM contacts_contact WHERE id = ANY(%s) RETURNING id", [wanted])
         gone = [row[0] for row in cursor.fetchall()]
     if len(gone) == 1:
@@ -164,8 +177,9 @@ def upsert_many(people: Sequence[Person], *, by: By, fold: bool = False) -> Upse
             places.append(position)
         except (BadValue, UnknownAttribute) as problem:
             result.refused[position] = str(problem)
+    held = upsert.hold(clean)
     for _attempt in range(3):
-        planned = upsert.plan(clean, fold=fold, lock=True)
+        planned = upsert.plan(clean, fold=fold, held=held)
         written = upsert.apply(planned)
         done = {item.position for item in written}
         for item in written:
@@ -175,13 +189,14 @@ def upsert_many(people: Sequence[Person], *, by: By, fold: bool = False) -> Upse
             result.unchanged.append(contact_id)
             result.ids[places[position]] = contact_id
         result.refused.update({places[position]: reason for position, reason in planned.refused.items()})
+        result.refused.update(dict.fromkeys((places[position] for position in planned.overtaken), BUSY))
         # Created by somebody else between our look and our insert: look again.
         lost = [change.position for change in planned.changes if change.position not in done]
         if not lost:
             break
         clean, places = [clean[i] for i in lost], [places[i] for i in lost]
     else:
-        result.refused.update(dict.fromkeys(places, "somebody else is writing this person: try again"))
+        result.refused.update(dict.fromkeys(places, BUSY))
     touched = result.created + result.changed
     if touched:
         audit(

@@ -23,6 +23,10 @@ class ExternalIdTaken(DomainError):
     pass
 
 
+class ChangedMeanwhile(DomainError):
+    """Somebody else's change came in between."""
+
+
 class NotAllowed(DomainError):
     """The attribute cannot be changed that way."""
 

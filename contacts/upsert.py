@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
 
+from contacts import locks
 from contacts.models import Contact
 from contacts.records import Coded, Record
 from contacts.seal import SealedRow, key_of, open_record, seal_record
@@ -65,6 +66,8 @@ class Plan:
     unchanged: dict[int, UUID] = field(default_factory=dict)
     #: position -> why not
     refused: dict[int, str] = field(default_factory=dict)
+    #: Somebody else wrote these people after their locks were taken, and what is held does not cover them any more.
+    overtaken: list[int] = field(default_factory=list)
     #: How many were found by external id: the base of the tripwire (SND-04).
     known_by_external_id: int = 0
 
@@ -125,6 +128,50 @@ def known_of(contact: Contact) -> Known:
     return Known(row, key, open_record(row, key=key), raw(contact.email_index), raw(contact.external_index))
 
 
+def moves(before: bytes | memoryview | None, address: object) -> bool:
+    """Whether mail on its way to somebody would reach another mailbox than the one they are to have now."""
+    return before is not None and bytes(before) != _index("email", address)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The locks a writer took before locking rows (contacts.locks): on those whose address changes, or on all, too."""
+
+    alone: frozenset[UUID] = frozenset()
+    #: None: the others are not held.
+    shared: frozenset[UUID] | None = None
+
+    def covers(self, known: Known, record: Record) -> bool:
+        if known.row.id in self.alone:
+            return True
+        if self.shared is not None and known.row.id not in self.shared:
+            return False
+        return record.email == known.record.email or not moves(known.email_index, record.email)
+
+
+def hold(people: Sequence[Person], *, everybody: bool = False) -> Held:
+    """Take the locks that writing these people needs, in one pass and before any row is locked.
+
+    `everybody`: those whose address stays, too, because something is said about them in the same transaction.
+    """
+    externals, emails = _identities(people)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, external_index, email_index FROM contacts_contact"
+            " WHERE external_index = ANY(%s) OR email_index = ANY(%s)",
+            [[e for e in externals if e], [e for e in emails if e] if everybody else []],
+        )
+        rows = cursor.fetchall()
+    given: dict[bytes, set[Value | None]] = {}
+    for external, person in zip(externals, people, strict=True):
+        if external and "email" in person.values:
+            given.setdefault(external, set()).add(person.values["email"])
+    alone = frozenset(row[0] for row in rows if any(moves(row[2], address) for address in given.get(row[1], ())))
+    others = frozenset(row[0] for row in rows) - alone if everybody else None
+    locks.hold(shared=others or (), exclusive=alone)
+    return Held(alone, others)
+
+
 _READ = (
     "SELECT id, kek_id, data_key, sealed, email_index, external_index FROM contacts_contact"
     " WHERE external_index = ANY(%s) OR email_index = ANY(%s) ORDER BY id"
@@ -146,14 +193,20 @@ def _read(externals: list[bytes], emails: list[bytes], *, lock: bool) -> list[Kn
     return known
 
 
-def plan(people: Sequence[Person], *, fold: bool = False, create: bool = True, lock: bool = False) -> Plan:
-    """Say what writing these people would do. Reads once; writes nothing. `lock` keeps the rows until commit."""
+def _identities(people: Sequence[Person]) -> tuple[list[bytes | None], list[bytes | None]]:
+    """What each is known by: the external id, or without one the address."""
     externals = [_index("external_id", person.values.get("external_id")) for person in people]
     emails = [
         None if external else _index("email", person.values.get("email"))
         for person, external in zip(people, externals, strict=True)
     ]
-    known = _read([e for e in externals if e], [e for e in emails if e], lock=lock)
+    return externals, emails
+
+
+def plan(people: Sequence[Person], *, fold: bool = False, create: bool = True, held: Held | None = None) -> Plan:  # noqa: PLR0912  one case per answer
+    """Say what writing these people would do. Reads once; writes nothing. `held` keeps the rows until commit."""
+    externals, emails = _identities(people)
+    known = _read([e for e in externals if e], [e for e in emails if e], lock=held is not None)
     by_external = {bytes(item.external_index): item for item in known if item.external_index}
     by_email: dict[bytes, list[Known]] = {}
     for item in known:
@@ -189,7 +242,9 @@ def plan(people: Sequence[Person], *, fold: bool = False, create: bool = True, l
             result.refused[position] = "nobody has this external id"
             continue
         record = merge(found.record if found else Record(), person, fold=fold)
-        if found is not None and record == found.record:
+        if held is not None and found is not None and not held.covers(found, record):
+            result.overtaken.append(position)
+        elif found is not None and record == found.record:
             result.unchanged[position] = found.row.id
         elif not (record.external_id or record.email):
             result.refused[position] = "would be left with neither an external id nor an email address"
@@ -199,7 +254,7 @@ def plan(people: Sequence[Person], *, fold: bool = False, create: bool = True, l
 
 
 def apply(planned: Plan) -> list[Written]:
-    """Write the changes of a plan made with `lock`: one UPDATE and one COPY, whatever their number.
+    """Write the changes of a plan made with `held`: one UPDATE and one COPY, whatever their number.
 
     If somebody else created one of the new people in between, no new person is in the answer; plan those again.
     """

@@ -65,7 +65,8 @@ def record_import(
     ids = [*created_ids, *matched_ids]
     live = {topic.pk for topic in queries.topics()}
     topic_ids = [t for t in (UUID(str(t)) for t in consent.get("topics") or ()) if t in live]
-    locks.hold_shared(ids)
+    # The import holds them already (contacts.upsert.hold), and nobody else knows whom it creates.
+    locks.hold_shared(matched_ids)
     evidence = {key: consent.get(key) for key in ("text", "text_version", "given_on")} | {
         "origin": consent.get("source")
     }

@@ -24,7 +24,7 @@ class Tripped(Exception):
 
 
 class TryAgain(Exception):
-    """Somebody else created one of these people just now; the chunk is taken again."""
+    """Somebody else wrote one of these people just now; the chunk is taken again."""
 
 
 def take(owner: Import) -> None:
@@ -37,7 +37,10 @@ def take(owner: Import) -> None:
     if not coded:
         keys.refuse_repeated(owner, rows, batch)
 
-    planned = upsert.plan(batch.people, fold=coded, create=not coded, lock=write)
+    held = upsert.hold(batch.people, everybody=bool(owner.consent)) if write else None
+    planned = upsert.plan(batch.people, fold=coded, create=not coded, held=held)
+    if planned.overtaken:
+        raise TryAgain
     for person, reason in planned.refused.items():
         batch.refused.update(dict.fromkeys(batch.places[person], reason))
     owner.known_count += planned.known_by_external_id

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from contacts import chunks, upsert
+from contacts import chunks, locks, upsert
 from contacts.chunks import Box
 from contacts.models import Import
 
@@ -24,11 +24,10 @@ def take_back(owner: Import) -> tuple[list[UUID], list[UUID]]:
     """
     position = owner.next_position - 1
     entries = Box(owner).take_list(chunks.UNDO, position)
+    ids = [UUID(bytes=entry[0]) for entry in entries]
+    locks.hold_exclusive(ids)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, sealed FROM contacts_contact WHERE id = ANY(%s) ORDER BY id FOR UPDATE",
-            [[UUID(bytes=entry[0]) for entry in entries]],
-        )
+        cursor.execute("SELECT id, sealed FROM contacts_contact WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [ids])
         now = {row[0]: upsert.digest_of(bytes(row[1])) for row in cursor.fetchall()}
         remove, restore, kept = [], [], 0
         for raw_id, sealed, email_index, digest in entries:

@@ -2,16 +2,23 @@
 
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 from django.db import connection, transaction
 
 from consent import commands, queries
-from consent.models import LedgerEntry, Source
-from contacts import locks
+from consent.ledger import NewAct
+from consent.models import Act, LedgerEntry, Source
+from contacts import commands as people
+from contacts import imports, locks
+from contacts.errors import ChangedMeanwhile
+from contacts.importing import parse
+from contacts.models import Contact, Import
 from core.actors import PATIENT, SYSTEM
 from core.ids import uuid7
 from tests.consent.factories import EVIDENCE, TopicFactory, contact, opted_in
+from tests.contacts.factories import make_import, make_people, make_staff
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -127,6 +134,63 @@ def test_two_savers_of_preferences_do_not_deadlock():
     sides = [Side(save({t.pk for t in topics[n % 2 :]})) for n in range(6)]
     for side in sides:
         side.done()
+
+
+def test_imports_changes_deletions_withdrawals_and_senders_do_not_deadlock(monkeypatch):
+    """All at once about the same people: each takes its locks on people in one order, and before rows."""
+    monkeypatch.setattr(parse, "CHUNK_ROWS", 40)
+    topic, by, start = TopicFactory(requires_opt_in=False), make_staff(), threading.Barrier(9)
+    ids = make_people(200, external_id=lambda i: f"M{i}", email=lambda i: f"m{i}@example.com")
+    rows = [f"M{i},{'moved' if i % 3 else 'm'}{i}@example.com" for i in range(260)]
+    owner = make_import("\n".join(["id,email", *rows]))
+    imports.set_consent(owner, consent={"topics": [str(topic.pk)], "source": "Paper form"}, by=by)
+    imports.check(owner, by=by)
+    imports.release(owner, reason="They moved", by=by)
+
+    def each(some, act):
+        def run():
+            start.wait(5)
+            for one in some:
+                act(one)
+
+        return run
+
+    def change(person_id):
+        found = Contact.objects.filter(pk=person_id).first()
+        with suppress(Contact.DoesNotExist, ChangedMeanwhile):
+            if found:
+                people.update(found, values={"email": f"hand-{person_id}@example.com"}, by=SYSTEM)
+
+    def upsert(n):
+        given = [people.Person({"external_id": f"M{i}", "email": f"list{n}-{i}@example.com"}) for i in range(30, 90)]
+        people.upsert_many(given, by=SYSTEM)
+
+    def withdraw_all(_):
+        commands.record_many([NewAct(i, Act.OPT_OUT, Source.STAFF, topic.pk) for i in ids], by=SYSTEM)
+
+    def send(_):
+        with transaction.atomic():
+            locks.hold_shared(ids)
+            queries.facts_for(ids, topic.pk)
+            time.sleep(0.02)
+
+    acts = [
+        each([owner], lambda owner: imports.start(owner, by=by)),
+        each([ids[n : n + 10] for n in range(100, 180, 10)], lambda some: people.delete_many(some, by=SYSTEM)),
+        each(ids[100:0:-2], change),
+        each(range(8), upsert),
+        each(ids[:60], lambda i: commands.opt_out(i, source=Source.ONE_CLICK, by=PATIENT)),
+        each(range(60), lambda i: commands.suppress(f"m{i}@example.com", reason="bounced", by=SYSTEM)),
+        each(
+            range(6), lambda _: commands.record_many([NewAct(i, "opt_out", "staff", topic.pk) for i in ids], by=SYSTEM)
+        ),
+        each(range(20), send),
+        each(range(20), send),
+    ]
+    for side in [Side(act) for act in acts]:
+        side.done(60)
+    owner.refresh_from_db()
+    assert (owner.state, owner.rows_done) == (Import.State.FINISHED, 260)
 
 
 def test_locks_of_many_people_fit_and_come_in_one_order():

@@ -192,6 +192,34 @@ def test_a_person_somebody_else_creates_meanwhile_is_changed_instead(monkeypatch
     assert (values["city"], values["email"]) == ("Tulare", "r1@example.com")
 
 
+def test_an_address_somebody_else_changed_meanwhile_is_not_overwritten_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever did not take the person's lock, because the address seemed to stay, may not change it after all."""
+    person = make_person(external_id="R1", email="old@example.com")
+    real_hold, real_rows = upsert.hold, Contact.objects.select_for_update
+
+    def meanwhile() -> None:
+        monkeypatch.undo()
+        commands.update(person, values={"email": "new@example.com"}, by=SYSTEM)
+
+    def held(people: list[Person], **kwargs: bool) -> upsert.Held:
+        found = real_hold(people, **kwargs)
+        meanwhile()
+        return found
+
+    monkeypatch.setattr(upsert, "hold", held)
+    result = commands.upsert_many([Person({"external_id": "R1", "email": "old@example.com"})], by=SYSTEM)
+    assert (result.changed, result.refused) == ([], {0: commands.BUSY})
+
+    def locked() -> object:
+        meanwhile()
+        return real_rows()
+
+    commands.update(person, values={"email": "old@example.com"}, by=SYSTEM)
+    monkeypatch.setattr(Contact.objects, "select_for_update", locked)
+    with pytest.raises(errors.ChangedMeanwhile):
+        commands.update(person, values={"email": "old@example.com"}, by=SYSTEM)
+
+
 def test_everybody_can_be_read_in_slices_of_constant_size() -> None:
     ids = make_people(7)
     slices = list(queries.iter_open(size=3))

@@ -5,20 +5,23 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection, connections, transaction
 
 import consent.commands
+import contacts.commands
 import contacts.queries
 from consent.models import Source
-from contacts import locks
-from contacts.models import Contact
+from contacts import imports, locks
+from contacts.models import Contact, Import
 from core import clock
 from core.actors import SYSTEM
 from core.purposes import Stream
 from delivery import commands, engine
 from delivery.models import Delivery, Relay
+from tests.contacts.factories import finish, make_import, make_staff
 from tests.delivery.factories import make_origin, make_people
 from tests.delivery.smtp import Catcher
 
@@ -121,6 +124,82 @@ def test_a_sender_waits_for_a_withdrawal_that_is_not_yet_committed(relay: Relay,
     sender.join()
     assert Delivery.objects.get(origin=origin).outcome == "refused"
     assert catcher.messages == []
+
+
+def by_hand(who: UUID, address: str) -> None:
+    contacts.commands.update(Contact.objects.get(pk=who), values={"email": address}, by=SYSTEM)
+
+
+def by_list(who: UUID, address: str) -> None:
+    external_id = contacts.queries.open_many([who])[who].external_id
+    person = contacts.commands.Person({"external_id": external_id, "email": address})
+    assert contacts.commands.upsert_many([person], by=SYSTEM).changed == [who]
+
+
+def by_file(who: UUID, address: str) -> None:
+    external_id = contacts.queries.open_many([who])[who].external_id
+    owner, by = make_import(f"id,email\n{external_id},{address}\n"), make_staff()
+    imports.check(owner, by=by)
+    imports.release(owner, reason="They moved", by=by)
+    imports.start(owner, by=by)
+    assert finish(owner).state == Import.State.FINISHED
+
+
+def by_undo(who: UUID, address: str) -> None:
+    imports.undo(Import.objects.get(state=Import.State.FINISHED), by=make_staff())
+
+
+def by_deletion(who: UUID, address: str) -> None:
+    contacts.commands.delete(Contact.objects.get(pk=who), by=SYSTEM)
+
+
+@pytest.mark.parametrize("change", [by_hand, by_list, by_file, by_undo, by_deletion])
+def test_nothing_leaves_to_an_address_once_another_one_is_saved(
+    relay: Relay, catcher: Catcher, change: Callable[[UUID, str], None]
+) -> None:
+    """A window that has read the address holds the change back until its message is out and its row is there."""
+    who = make_people(1, email="right@example.com")[0]
+    if change is by_undo:
+        by_file(who, "wrong@example.com")
+    else:
+        by_hand(who, "wrong@example.com")
+    first = make_origin([who])
+    handed_over, go_on, changed = threading.Event(), threading.Event(), threading.Event()
+
+    def hold(to: str, times: int) -> None:
+        handed_over.set()
+        go_on.wait(5)
+
+    catcher.data = hold  # type: ignore[assignment]
+    sender = in_thread(lambda: engine.drain(Stream.MARKETING, seconds=20))
+    assert handed_over.wait(5)
+    changer = in_thread(lambda: (change(who, "right@example.com"), changed.set()))
+    assert not changed.wait(0.5)
+    go_on.set()
+    sender.join()
+    changer.join()
+    assert changed.is_set()
+    assert Delivery.objects.get(origin=first).outcome == "sent"
+    second = make_origin([who])
+    engine.drain(Stream.MARKETING, seconds=20)
+    reached = [to for message in catcher.messages for to in message.recipients]
+    if change is by_deletion:
+        assert Delivery.objects.get(origin=second).reasons == ["contact_deleted"]
+        assert reached == ["wrong@example.com"]
+    else:
+        assert reached == ["wrong@example.com", "right@example.com"]
+
+
+def test_a_sender_waits_for_a_change_of_address_under_way(relay: Relay, catcher: Catcher) -> None:
+    who = make_people(1, email="wrong@example.com")[0]
+    make_origin([who])
+    with transaction.atomic():
+        by_hand(who, "right@example.com")
+        sender = in_thread(lambda: engine.drain(Stream.MARKETING, seconds=20))
+        time.sleep(0.3)
+        assert catcher.messages == []
+    sender.join()
+    assert list(catcher.recipients()) == ["right@example.com"]
 
 
 def test_two_workers_share_the_work_and_repeat_nothing(relay: Relay, catcher: Catcher, settings: Any) -> None:
