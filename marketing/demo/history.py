@@ -72,8 +72,10 @@ def _went_out(clinic: Clinic, choices: dict[str, Any], days_ago: int) -> Campaig
     marketer, approver = clinic.staff["marketer"], clinic.staff["approver"]
     with clock.set_to(morning(days_ago)):
         campaign = campaigns.commands.create(by=marketer, **choices)
-        campaigns.commands.submit(campaign, by=marketer)
-        campaigns.commands.approve(campaign, by=approver, seen=approval.digest(campaign), note="Reads well. Good to go.")
+        campaign = campaigns.commands.submit(campaign, by=marketer)
+        campaigns.commands.approve(
+            campaign, by=approver, seen=approval.digest(campaign), note="Reads well. Good to go."
+        )
         campaigns.commands.schedule(campaign, at=clock.now(), by=approver)
         campaign.refresh_from_db()
         if campaign.state == Campaign.State.SCHEDULED:  # where jobs run at once, this one has
