@@ -32,6 +32,7 @@ def _options(owner: Import, live: dict[str, Attribute]) -> list[tuple[str, str]]
 def _page(request: StaffRequest, owner: Import, *, error: str = "", posted: bool = False) -> HttpResponse:
     header = bool(owner.mapping.get("header", True))
     head, live = imports.read_head(owner, header=header), queries.attributes()
+    guessed = mapping.guess(owner.mapping["headers"], owner.shape, live)
     columns = []
     for place, (name, samples) in enumerate(zip(owner.mapping["headers"], head.samples, strict=True)):
         chosen = request.POST.get(f"column-{place}", "") if posted else owner.mapping["columns"][place]
@@ -41,6 +42,7 @@ def _page(request: StaffRequest, owner: Import, *, error: str = "", posted: bool
                 "name": name,
                 "samples": [mapping.shape_of(sample) for sample in list(dict.fromkeys(samples))[:3]],
                 "chosen": chosen,
+                "unknown": not guessed[place],
                 "label": request.POST.get(f"label-{place}") or name[:80],
                 "kind": request.POST.get(f"kind-{place}") or mapping.guess_kind(samples),
                 "tier": request.POST.get(f"tier-{place}") or "phi",
@@ -61,6 +63,7 @@ def _page(request: StaffRequest, owner: Import, *, error: str = "", posted: bool
         "error": error,
         "new": NEW,
         "mapped": sum(bool(column["chosen"]) for column in columns),
+        "left_out": sum(not column["chosen"] for column in columns),
     }
     return render(request, "contacts/import_columns.html", context)
 

@@ -2,11 +2,26 @@
 const masked = document.querySelector("[data-masked-page]");
 if (masked) history.replaceState(null, "", masked.dataset.maskedPage);
 
-// Imports: fields of a new attribute appear with the choice; a file too large is refused before it travels.
+// Imports: fields of a new attribute appear with the choice, and how many columns are left out; a file too large is
+// refused before it travels.
 
 for (const select of document.querySelectorAll("[data-becomes]")) {
   const more = select.parentElement.querySelector("[data-new]");
   if (more) select.addEventListener("change", () => (more.hidden = select.value !== "+"));
+}
+
+const leftOut = document.querySelector("[data-left-out]");
+if (leftOut) {
+  const selects = [...document.querySelectorAll("[data-becomes]")];
+  const show = () => {
+    const empty = selects.filter((select) => !select.value).length;
+    leftOut.hidden = !empty;
+    leftOut.querySelector("strong").textContent = empty;
+    for (const tag of document.querySelectorAll("[data-unknown]"))
+      tag.hidden = Boolean(document.querySelector(`[name="column-${tag.dataset.unknown}"]`).value);
+  };
+  for (const select of selects) select.addEventListener("change", show);
+  show();
 }
 
 const consent = document.querySelector("[data-consent]");

@@ -16,6 +16,7 @@ from contacts import chunks, queries
 from contacts.models import Attribute, Contact, Import, ImportChunk, Reason
 from contacts.records import Coded
 from contacts.uploads import SealingUploadHandler
+from tests import browser as browsing
 from tests.accounts.factories import UserFactory, sign_in
 from tests.contacts.factories import finish, make_import, make_people, make_person, run_import
 
@@ -355,6 +356,45 @@ def test_a_mapping_posted_by_hand_that_makes_no_sense_is_refused_with_a_message(
         response = client.post(columns, form)
         assert response.status_code == 200
         assert "Not yet" in text_of(response)
+
+
+def test_columns_left_out_are_named_and_counted(client_for: ClientFor) -> None:
+    client = client_for()
+    upload(client, "Patient ID,Email,Nickname,Shoe size\nP1,ada@example.com,Countess,7\n")
+    url = reverse("contacts:import_columns", args=[Import.objects.get().pk])
+
+    def shown(page: str) -> tuple[list[str], str]:
+        tags = re.findall(r'<th scope="row">([^<]+) <span class="tag" data-unknown="\d+">not recognised', page)
+        (said,) = re.findall(r'<p role="status" data-left-out(.*?)</p>', page)
+        return tags, re.sub(r"<[^>]*>|^>", "", said)
+
+    tags, said = shown(text_of(client.get(url)))
+    assert tags == ["Nickname", "Shoe size"]
+    assert said.startswith("2 of 4 columns will be left out.")
+    form = {"column-0": "external_id", "column-1": "external_id", "column-2": "first_name", "column-3": "city"}
+    tags, said = shown(text_of(client.post(url, form)))
+    assert tags == []
+    assert said.startswith(" hidden")
+
+
+@pytest.mark.browser
+def test_the_count_of_columns_left_out_follows_the_choices(page: Any) -> None:
+    marketer = UserFactory(roles=[Role.MARKETER.value])
+    owner = make_import("Patient ID,Email,Nickname,Shoe size\nP1,ada@example.com,Countess,7\n", by=marketer)
+    browsing.sign_in(page, marketer)
+    page.goto(f"/people/imports/{owner.pk}/columns/")
+    said = page.locator("[data-left-out]")
+    assert said.inner_text().startswith("2 of 4 columns will be left out")
+    browsing.assert_accessible(page)
+    page.get_by_label("Nickname becomes").select_option("first_name")
+    assert said.inner_text().startswith("1 of 4 columns")
+    assert page.get_by_text("not recognised").filter(visible=True).count() == 1
+    page.get_by_label("Shoe size becomes").select_option("+")
+    assert not said.is_visible()
+    page.get_by_label("Email becomes").select_option("")
+    assert said.inner_text().startswith("1 of 4 columns")
+    page.set_viewport_size({"width": 390, "height": 800})
+    browsing.assert_fits(page)
 
 
 def test_a_file_can_be_read_another_way(client_for: ClientFor) -> None:
