@@ -13,13 +13,11 @@ from accounts.requests import StaffRequest, may
 from core import clock
 from core.errors import DomainError
 from core.purposes import Stream
-from delivery import queries, setup, troubles
+from delivery import queries, setup, timeline, troubles
 from delivery.dkim import dns_record
 from delivery.forms import DomainForm, RelayForm, SenderForm
 from delivery.models import Relay, Sender, SendingDomain
-from delivery.reasons import words
 from delivery.routes import facts_of
-from tracking.queries import events_for_contact
 
 
 @may(Action.DELIVERY_VIEW)
@@ -174,18 +172,15 @@ def sender_remove(request: StaffRequest, sender_id: UUID) -> HttpResponse:
 @may(Action.CONTACTS_VIEW)
 @require_GET
 def for_contact(request: StaffRequest, contact_id: UUID) -> HttpResponse:
-    """One person's messages and what came back: a part of the contact's page."""
-    sent = list(queries.of_contact(contact_id)[:50])
-    back: dict[UUID, list[str]] = {}
-    for event in events_for_contact(contact_id):
-        if event.verdict != "machine":
-            back.setdefault(event.delivery_id, []).append(event.kind)
-    rows = [
-        {
-            "delivery": one,
-            "why": [words(code).sentence for code in one.reasons],
-            "back": sorted(set(back.get(one.pk, ()))),
-        }
-        for one in sent
-    ]
-    return render(request, "delivery/_messages.html", {"rows": rows, "waiting": list(queries.waiting_for(contact_id))})
+    """All that happened with one person, newest first: a part of the contact's page."""
+    kind = request.GET.get("kind", "")
+    kind = kind if kind in timeline.KINDS else ""
+    items = timeline.of(contact_id, request.user, kind)
+    shown = {
+        "contact_id": contact_id,
+        "kinds": timeline.KINDS,
+        "kind": kind,
+        "items": items[: timeline.SHOWN],
+        "more": len(items) > timeline.SHOWN,
+    }
+    return render(request, "delivery/_timeline.html", shown)

@@ -21,7 +21,7 @@ from core.errors import DomainError
 #: What the list shows of a person, masked.
 COLUMNS = ("first_name", "last_name", "email", "external_id")
 #: Parts of a contact's page that rooms above supply; each is asked for by its address.
-PARTS = (("Consent", "consent:for_contact"), ("Messages", "delivery:for_contact"))
+PARTS = (("Consent", "consent:for_contact"), ("Timeline", "delivery:for_contact"))
 
 
 def _id(text: str | None) -> UUID | None:
@@ -112,7 +112,6 @@ def _person(
         "name": _name(record, live),
         "form": form,
         "parts": _parts(contact),
-        "history": queries.history(contact),
         **_facts(record, live, revealed=revealed),
     }
     return render(request, "contacts/person.html", context)

@@ -177,8 +177,8 @@ def test_a_contacts_messages_are_listed_with_why_some_were_not_sent(relay: Relay
     make_origin(people)
     engine.drain("marketing", seconds=20)
     client = seat(Role.COMPLIANCE)
-    assert "sent" in text(client.get(reverse("delivery:for_contact", args=[people[0]])))
-    assert "No mail yet." in text(client.get(reverse("delivery:for_contact", args=[uuid4()])))
+    assert "Mail sent" in text(client.get(reverse("delivery:for_contact", args=[people[0]])))
+    assert "Nothing yet." in text(client.get(reverse("delivery:for_contact", args=[uuid4()])))
 
 
 @pytest.mark.parametrize("role", [Role.MARKETER, Role.COMPLIANCE])
