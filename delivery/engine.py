@@ -7,7 +7,7 @@ committed is at most one window, and goes out again under the same Message-ID; n
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 RETRY_MINUTES = (1, 5, 15, 60, 180, 360, 720)
 #: Seconds kept between the last envelope begun and the end of the lease.
 MARGIN = 5.0
+#: The smallest window while a relay is slow.
+FEW = 10
 
 
 @dataclass(slots=True)
@@ -45,6 +47,8 @@ class Window:
     #: The batch must be put down: its origin is held, the lease is lost, or the relay is in trouble.
     stop: bool = False
     due_at: datetime | None = None
+    #: Whom time did not suffice for, in their order: nothing was handed over.
+    left: list[UUID] = field(default_factory=list)
     trouble: RelayTrouble | None = None
     relay: Relay | None = None
     bounced: list[str] = field(default_factory=list)
@@ -65,22 +69,23 @@ def drain(stream: str, *, seconds: float) -> bool:
 def drain_batch(lease: leases.Lease, end: float) -> None:
     """Send one leased batch, as far as time, origin and relay allow."""
     due_at: datetime | None = None
-    for ids in _cut(lease.open_ids()):
+    waiting = lease.open_ids()
+    size = settings.DELIVERY_WINDOW
+    while waiting:
+        ids, waiting = waiting[:size], waiting[size:]
         window = _batch_window(lease, ids)
         _afterwards(window)
         if window.stop or time.monotonic() >= end:
             due_at = window.due_at
             break
+        waiting = [*window.left, *waiting]
+        # What a slow relay does not take in time was made for nothing: ask for about what it takes.
+        size = min(settings.DELIVERY_WINDOW, max(FEW, 2 * (len(ids) - len(window.left))))
     with transaction.atomic():
         if leases.finish(lease):
             origins.settle(lease.origin_id)
         else:
             leases.release(lease, due_at=due_at)
-
-
-def _cut(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
-    size = settings.DELIVERY_WINDOW
-    return (ids[at : at + size] for at in range(0, len(ids), size))
 
 
 @transaction.atomic
@@ -118,7 +123,8 @@ def _afterwards(window: Window) -> None:
     if window.relay is None:
         return
     if window.trouble is not None:
-        window.due_at = troubles.note(window.relay.pk, window.trouble)
+        # A moment after the relay is tried again: whoever waits for it without a part in its trouble goes first.
+        window.due_at = troubles.note(window.relay.pk, window.trouble) + timedelta(seconds=1)
         log.warning("relay %s: %s (%s)", window.relay.pk, window.trouble.code, window.trouble.detail)
     elif window.relay.trouble and not window.stop:
         troubles.clear(window.relay.pk)
@@ -143,14 +149,18 @@ def _window(origin_id: UUID, batch_id: UUID, visit: str, waiting: dict[UUID, int
         return Window(stop=True, due_at=about.relay.blocked_until)
     ready = _prepare(origin, visit, waiting, about, now=now, found=found)
     envelopes = _envelopes(origin, ready)
-    seconds = settings.DELIVERY_LEASE_SECONDS - MARGIN - (time.monotonic() - began)
-    handover = smtp.deliver(config_of(about.relay), envelopes, seconds=max(0.0, seconds))
+    # Withdrawals of these people wait meanwhile, and so does a pause: who is not reached in time has the next window.
+    lease_left = settings.DELIVERY_LEASE_SECONDS - MARGIN - (time.monotonic() - began)
+    seconds = max(0.0, min(settings.DELIVERY_HANDOVER_SECONDS, lease_left))
+    handover = smtp.deliver(config_of(about.relay), envelopes, seconds=seconds)
     bounced = _record(ready, handover.results, waiting, now, found)
     outcomes.settle(origin_id, batch_id, visit, found)
     sessions = list(found.sessions.values())
     transaction.on_commit(lambda: outcomes.saved(sessions))
-    unsent = any(result.fate == Fate.UNSENT for result in handover.results)
-    return Window(unsent, now + timedelta(seconds=1) if unsent else None, handover.trouble, about.relay, bounced)
+    left = [item.contact_id for item, result in zip(ready, handover.results, strict=True) if result.fate == Fate.UNSENT]
+    # Where nobody at all got through, every connection is somebody else's just now.
+    stop = handover.trouble is not None or 0 < len(left) == len(ready)
+    return Window(stop, now + timedelta(seconds=1) if stop else None, left, handover.trouble, about.relay, bounced)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +238,8 @@ def _record(
                 continue
             case Fate.DEFERRED if attempts <= len(RETRY_MINUTES):
                 due_at = now + timedelta(minutes=RETRY_MINUTES[attempts - 1])
-                wait = PutOff(item.made.delivery_id, item.contact_id, attempts, due_at, "greylisted")
+                reason = "relay_refused" if (result.code or 0) >= 500 else "greylisted"
+                wait = PutOff(item.made.delivery_id, item.contact_id, attempts, due_at, reason)
                 found.put_off.append(replace(wait, smtp_code=result.code, smtp_status=result.status))
             case _:
                 found.rows.append(_outcome(item, result, now))
@@ -241,7 +252,7 @@ def _outcome(item: Ready, result: Result, now: datetime) -> Row:
     outcome, reasons = {
         Fate.SENT: (Delivery.Outcome.SENT, ()),
         Fate.UNKNOWN: (Delivery.Outcome.UNKNOWN, ("connection_lost",)),
-        Fate.DEFERRED: (Delivery.Outcome.FAILED, ("retries_exhausted",)),
+        Fate.DEFERRED: (Delivery.Outcome.FAILED, ("rejected" if (result.code or 0) >= 500 else "retries_exhausted",)),
     }.get(result.fate, (Delivery.Outcome.FAILED, ("bounced" if result.status == "5.1.1" else "rejected",)))
     return Row(
         item.made.delivery_id,

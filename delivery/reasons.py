@@ -103,6 +103,10 @@ WORDS: dict[str, Words] = {
         "The receiving server put the message off for a day.", "Try the person again with the next mail."
     ),
     "greylisted": Words("The receiving server asked to try again later.", "Nothing: it is tried again by itself."),
+    "relay_refused": Words(
+        "The relay refused it for a reason that may concern all our mail, so it is tried again.",
+        "Look at Delivery for what the relay said.",
+    ),
     "cancelled": Words("The sending was cancelled before this person's turn.", "Nothing."),
     "connection_lost": Words(
         "The connection broke after the message was handed over: it may or may not have arrived.",

@@ -21,6 +21,9 @@ WORDS = {
     "greeting": "The relay refuses to talk to us.",
     "busy": "The relay is busy or limits us for now.",
     "sender_refused": "The relay refuses the sender's address.",
+    "refuses_us": "The relay refuses our mail as such; nobody was marked failed for it. Ask its provider.",
+    "slow": "The relay takes too long to answer.",
+    "failed": "Something unexpected happened while talking to the relay.",
     "unsafe_envelope": "An address cannot be written in an envelope.",
 }
 

@@ -203,9 +203,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
 for _entry in CELERY_BEAT_SCHEDULE.values():
     _entry["options"] = {"expires": _entry["schedule"]}
 
-#: delivery.engine: recipients handed over between two commits (bounds repeats after a crash), seconds a batch is
-#: leased for, seconds a drain task works before it makes room, and how many drain one stream at a time.
+#: delivery.engine: recipients handed over between two commits (bounds repeats after a crash), seconds in which new
+#: ones are begun (withdrawals and a pause wait that long), seconds a batch is leased for, seconds a drain task works
+#: before it makes room, and how many drain one stream at a time.
 DELIVERY_WINDOW = int(os.environ.get("CARILLON_DELIVERY_WINDOW", "100"))
+DELIVERY_HANDOVER_SECONDS = float(os.environ.get("CARILLON_DELIVERY_HANDOVER", "3"))
 DELIVERY_LEASE_SECONDS = int(os.environ.get("CARILLON_DELIVERY_LEASE", "30"))
 DELIVERY_SLICE_SECONDS = 20
 DELIVERY_PARALLEL = int(os.environ.get("CARILLON_DELIVERY_PARALLEL", "4"))

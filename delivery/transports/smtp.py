@@ -16,21 +16,28 @@ from typing import Any, TypeVar
 import uvloop
 
 from delivery.transports.wire import (
+    GRACE_SECONDS,
     Connection,
     ConnectionBroke,
     Envelope,
     Fate,
+    NoAnswer,
     RelayConfig,
     RelayTrouble,
     Result,
     SessionFacts,
+    TurnedAway,
     connect,
 )
 
 T = TypeVar("T")
 #: A connection unused for longer is closed rather than tried.
 IDLE_SECONDS = 45.0
+#: So many refusals that may be of us, with nothing taken between them, are of us.
+REFUSALS_IN_A_ROW = 5
 UNSENT = Result(Fate.UNSENT)
+CLOSED_ON = Result(Fate.DEFERRED, 421)
+SLOW = RelayTrouble("slow", "no answer in time")
 
 
 @dataclass(slots=True)
@@ -50,10 +57,49 @@ class _Work:
     waiting: deque[int]
     results: list[Result]
     trouble: RelayTrouble | None = None
+    #: Something was taken: the relay has nothing against us as such.
+    taken: bool = False
+    #: Refusals since the last message taken of which we do not know yet whether they are of us.
+    doubtful: list[int] = field(default_factory=list)
 
     @property
     def stopped(self) -> bool:
         return self.trouble is not None or not self.waiting or time.monotonic() >= self.deadline
+
+    @property
+    def patience(self) -> float:
+        """Until when what was begun in time may go on before its body."""
+        return self.deadline + GRACE_SECONDS
+
+    def note(self, at: int, result: Result) -> None:
+        """Keep what became of one envelope, and learn from it about the relay."""
+        self.results[at] = result
+        if result.fate == Fate.SENT:
+            self.taken = True
+            self.doubtful.clear()
+        elif result.ours:
+            self.doubtful.append(at)
+            if len(self.doubtful) >= REFUSALS_IN_A_ROW:
+                self.blame(result)
+        elif result.fate == Fate.UNKNOWN and result.late:
+            self.stop(SLOW)
+
+    def stop(self, trouble: RelayTrouble) -> None:
+        self.trouble = self.trouble or trouble
+
+    def blame(self, result: Result) -> None:
+        self.stop(RelayTrouble("refuses_us", f"SMTP {result.code} {result.status}".strip()))
+
+    def conclude(self) -> None:
+        """What was refused while the relay took nothing is held against nobody: it waits."""
+        if not self.doubtful:
+            return
+        final = [self.results[at] for at in self.doubtful if self.results[at].fate == Fate.REJECTED]
+        if not self.taken and final:
+            self.blame(final[-1])
+        if not self.taken or len(self.doubtful) >= REFUSALS_IN_A_ROW:
+            for at in self.doubtful:
+                self.results[at] = self.results[at]._replace(fate=Fate.DEFERRED)
 
 
 @dataclass(slots=True)
@@ -72,6 +118,7 @@ class Pool:
         work = _Work(envelopes, deadline, deque(range(len(envelopes))), [UNSENT] * len(envelopes))
         hands = min(len(envelopes), max(1, self.relay.connections))
         await asyncio.gather(*(self._lend(work) for _ in range(hands)))
+        work.conclude()
         return Handover(work.results, work.trouble)
 
     async def _lend(self, work: _Work) -> None:
@@ -93,12 +140,18 @@ class Pool:
             if connection.usable and time.monotonic() - connection.used_at < IDLE_SECONDS:
                 return connection
             self._drop(connection)
+        return await self._new(work)
+
+    async def _new(self, work: _Work) -> Connection | None:
         try:
-            connection = await connect(self.relay)
+            connection = await connect(self.relay, work.patience - time.monotonic())
         except RelayTrouble as trouble:
             # Where other connections work on, the relay only limits their number.
             if not self.open or trouble.code != "busy":
-                work.trouble = work.trouble or trouble
+                work.stop(trouble)
+            return None
+        except Exception as exc:  # the others' outcomes must reach the caller whatever happens here
+            work.stop(_surprise(exc))
             return None
         self.open += 1
         return connection
@@ -109,30 +162,51 @@ class Pool:
             return connection
         at = work.waiting.popleft()
         try:
-            work.results[at] = await connection.send(work.envelopes[at])
+            return await self._send(work, connection, at)
+        except NoAnswer:
+            self._silence(work, at)
+            return None
         except ConnectionBroke:
-            self._drop(connection)
             # Nothing was handed over, so it may be tried again: once, on a connection made for it.
             return await self._again(work, at)
-        except RelayTrouble as trouble:
-            self._drop(connection)
-            work.trouble = work.trouble or trouble
-            return None
-        return self._keep(connection)
 
     async def _again(self, work: _Work, at: int) -> Connection | None:
-        try:
-            connection = await connect(self.relay)
-        except RelayTrouble as trouble:
-            work.trouble = work.trouble or trouble
+        connection = None if time.monotonic() >= work.deadline else await self._new(work)
+        if connection is None:
             return None
-        self.open += 1
         try:
-            work.results[at] = await connection.send(work.envelopes[at])
-        except (ConnectionBroke, RelayTrouble) as exc:
+            return await self._send(work, connection, at)
+        except TurnedAway:
+            work.stop(RelayTrouble("unreachable", "the relay closed the connection"))
+        except NoAnswer:
+            self._silence(work, at)
+        except ConnectionBroke:
+            # We got through, and it broke over this one again: nobody else has to wait for that.
+            work.note(at, CLOSED_ON)
+        return None
+
+    def _silence(self, work: _Work, at: int) -> None:
+        work.note(at, CLOSED_ON)
+        if not work.taken:
+            work.stop(SLOW)
+
+    async def _send(self, work: _Work, connection: Connection, at: int) -> Connection | None:
+        """One envelope on this connection, which is returned if it can be used again. Raises ConnectionBroke alone."""
+        try:
+            work.note(at, await connection.send(work.envelopes[at], work.patience))
+        except ConnectionBroke:
             self._drop(connection)
-            broke = RelayTrouble("unreachable", "the relay closed the connection")
-            work.trouble = work.trouble or (exc if isinstance(exc, RelayTrouble) else broke)
+            raise
+        except RelayTrouble as trouble:
+            self._drop(connection)
+            work.stop(trouble)
+            return None
+        except Exception as exc:  # the others' outcomes must reach the caller whatever happens here
+            if connection.in_body:
+                work.results[at] = Result(Fate.UNKNOWN, None, "", connection.session)
+            connection.abort()
+            self._drop(connection)
+            work.stop(_surprise(exc))
             return None
         return self._keep(connection)
 
@@ -155,6 +229,11 @@ class Pool:
     def close(self) -> None:
         while self.idle:
             self._drop(self.idle.pop())
+
+
+def _surprise(exc: Exception) -> RelayTrouble:
+    """Only the type: a text could quote an address."""
+    return RelayTrouble("failed", type(exc).__name__)
 
 
 class _Thread:

@@ -24,10 +24,14 @@ from core.ids import uuid7
 
 CONNECT_SECONDS = 10.0
 COMMAND_SECONDS = 30.0
-#: RFC 5321 4.5.3.2.6 allows a server ten minutes; a window holds people's locks meanwhile, so we wait one.
-END_OF_DATA_SECONDS = 60.0
+#: RFC 5321 4.5.3.2.6 allows a server ten minutes; withdrawals wait for the window meanwhile, so we wait this long.
+END_OF_DATA_SECONDS = 10.0
+#: Patience in seconds with what was begun just before a hand-over's time was up.
+GRACE_SECONDS = 5.0
 _LONGEST_REPLY = 64 * 1024
 _STATUS = re.compile(rb"([245]\.\d{1,3}\.\d{1,3})\b")
+#: RFC 3463: x.3 is about the mail system, x.7 about policy: mostly what the relay has against us, not a mailbox.
+_OURS = re.compile(r"[45]\.[37]\.")
 
 
 class RelayTrouble(Exception):
@@ -41,6 +45,14 @@ class RelayTrouble(Exception):
 
 class ConnectionBroke(Exception):
     """The connection ended before any of the message's body was handed over."""
+
+
+class NoAnswer(ConnectionBroke):
+    """We ended it, because no answer came in time."""
+
+
+class TurnedAway(ConnectionBroke):
+    """The relay ended it (421) before it had heard of any recipient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +112,15 @@ class Result(NamedTuple):
     code: int | None = None
     status: str = ""
     session: SessionFacts | None = None
+    #: UNKNOWN because no answer came in time, not because the connection broke.
+    late: bool = False
+
+    @property
+    def ours(self) -> bool:
+        """Whether the refusal may be of us rather than of this recipient; one answer alone cannot tell."""
+        if self.fate not in (Fate.REJECTED, Fate.DEFERRED):
+            return False
+        return bool(_OURS.match(self.status)) or self.code == 421 or (self.code == 554 and not self.status)
 
 
 class Reply(NamedTuple):
@@ -198,6 +219,8 @@ class Connection:
         self.session = session
         self.pipelining = b"PIPELINING" in extensions
         self.used_at = time.monotonic()
+        #: A body is on its way: what breaks now leaves an unknown outcome.
+        self.in_body = False
 
     @property
     def usable(self) -> bool:
@@ -214,13 +237,17 @@ class Connection:
         if self.wire.transport is not None:
             self.wire.transport.abort()
 
-    async def send(self, envelope: Envelope) -> Result:
-        """Hand over one message. Raises ConnectionBroke or RelayTrouble only while nothing of it was handed over."""
+    async def send(self, envelope: Envelope, until: float) -> Result:
+        """Hand over one message; the body must be begun by `until` (monotonic seconds), or the connection is given up.
+
+        Raises ConnectionBroke or RelayTrouble only while nothing of it was handed over.
+        """
         try:
-            refused = await self._envelope(envelope)
+            async with asyncio.timeout(until - time.monotonic()):
+                refused = await self._envelope(envelope)
         except TimeoutError:
             self.abort()
-            raise ConnectionBroke from None
+            raise NoAnswer from None
         if refused is not None:
             return refused
         return await self._body(envelope.data)
@@ -257,7 +284,7 @@ class Connection:
         self.abort()
         code = mail.code if mail.code != 250 else rcpt.code
         if code == 421:
-            raise ConnectionBroke
+            raise TurnedAway if mail.code == 421 else ConnectionBroke
         if code in (530, 535, 538):
             raise RelayTrouble("authentication", f"SMTP {code}")
         raise RelayTrouble("busy" if code < 500 else "sender_refused", f"SMTP {code}")
@@ -270,24 +297,26 @@ class Connection:
         """From the first byte of the body to its reply. A break in here leaves the outcome unknown."""
         # Every message ends with CRLF, so one dot more is the end of data.
         stuffed = data.replace(b"\r\n.", b"\r\n..")
+        self.in_body = True
         try:
             reply = await self.wire.ask(
                 stuffed + (b"." if stuffed.endswith(b"\r\n") else b"\r\n."), END_OF_DATA_SECONDS
             )
-        except (ConnectionBroke, TimeoutError):
+        except (ConnectionBroke, TimeoutError) as exc:
             self.abort()
-            return Result(Fate.UNKNOWN, None, "", self.session)
+            return Result(Fate.UNKNOWN, None, "", self.session, late=isinstance(exc, TimeoutError))
+        self.in_body = False
         self.used_at = time.monotonic()
         if 200 <= reply.code < 300:
             return Result(Fate.SENT, reply.code, reply.status, self.session)
         return self._refusal(reply)
 
 
-async def connect(relay: RelayConfig) -> Connection:
+async def connect(relay: RelayConfig, seconds: float = CONNECT_SECONDS + COMMAND_SECONDS) -> Connection:
     """A connection whose TLS is proven and that is signed in. Raises RelayTrouble; no mail command was sent then."""
     wire: Wire | None = None
     try:
-        async with asyncio.timeout(CONNECT_SECONDS + COMMAND_SECONDS):
+        async with asyncio.timeout(min(seconds, CONNECT_SECONDS + COMMAND_SECONDS)):
             wire = await _open(relay)
             await _greeting(wire)
             extensions = await _secure(wire, relay)
@@ -314,6 +343,10 @@ def _as_trouble(exc: BaseException) -> BaseException:
             found = RelayTrouble("unreachable", "the host name does not resolve")
         case OSError():
             found = RelayTrouble("unreachable", exc.strerror or "no connection")
+        case UnicodeError():
+            found = RelayTrouble("unreachable", "this is no host name")
+        case ValueError():
+            found = RelayTrouble("certificate", "the authority to trust cannot be read")
     return found
 
 

@@ -245,11 +245,109 @@ def test_an_address_that_does_not_exist_is_suppressed(relay: Relay, catcher: Cat
 
 
 def test_another_5xx_fails_the_message_and_suppresses_nobody(relay: Relay, catcher: Catcher) -> None:
-    catcher.data = lambda address, times: "554 5.7.1 not wanted"
+    catcher.data = lambda address, times: "554 5.6.0 not wanted"
     origin = make_origin(make_people(1))
     run()
     assert Delivery.objects.get(origin=origin).reasons == ["rejected"]
     assert not Suppression.objects.exists()
+
+
+@pytest.mark.parametrize("where", ["rcpt", "data"])
+@pytest.mark.parametrize("reply", ["550 5.7.1 relaying denied", "554 5.7.1 account suspended", "554 go away",
+                                   "550 5.3.0 system disabled"])  # fmt: skip
+def test_a_relay_that_refuses_us_as_such_marks_nobody_failed(
+    relay: Relay, catcher: Catcher, where: str, reply: str
+) -> None:
+    setattr(catcher, where, lambda address, times: reply)
+    origin = make_origin(make_people(20))
+    with time_machine.travel(clock.now(), tick=False) as now:
+        for _ in range(3):
+            run()
+            asked = catcher.asked.total()
+            run()
+            assert catcher.asked.total() == asked  # it is left in peace for a while
+            now.shift(timedelta(minutes=1))
+        assert outcomes(origin) == {}
+        assert Relay.objects.get().trouble == "refuses_us"
+        setattr(catcher, where, lambda address, times: None)
+        for _ in range(5):
+            now.shift(timedelta(minutes=15))
+            run()
+    assert outcomes(origin) == {"sent": 20}
+    assert Relay.objects.get().trouble == ""
+
+
+def test_one_mailbox_that_refuses_us_is_a_rejection_where_others_take_our_mail(relay: Relay, catcher: Catcher) -> None:
+    people = make_people(6)
+    address = contacts_email(people[2])
+    catcher.rcpt = lambda asked, times: "550 5.7.1 not from you" if asked == address else None
+    origin = make_origin(people)
+    run()
+    assert outcomes(origin) == {"sent": 5, "failed": 1}
+    assert Delivery.objects.get(outcome="failed").reasons == ["rejected"]
+    assert Relay.objects.get().trouble == ""
+
+
+def test_a_mailbox_that_alone_refuses_us_ends_within_a_day_and_keeps_nobody_waiting(
+    relay: Relay, catcher: Catcher
+) -> None:
+    people = make_people(1)
+    address = contacts_email(people[0])
+    catcher.rcpt = lambda asked, times: "550 5.7.1 not from you" if asked == address else None
+    origin = make_origin(people)
+    with time_machine.travel(clock.now(), tick=False) as now:
+        run()
+        now.shift(timedelta(seconds=6))
+        other = make_origin(make_people(2))
+        run()
+        assert outcomes(other) == {"sent": 2}
+        for _ in range(30):
+            run()
+            now.shift(timedelta(hours=1))
+    assert Delivery.objects.get(origin=origin).reasons == ["rejected"]
+
+
+@pytest.mark.parametrize("answer", ["421 4.3.0 not this one", "drop"])
+def test_a_recipient_the_connection_breaks_over_keeps_nobody_else_waiting(
+    relay: Relay, catcher: Catcher, answer: str
+) -> None:
+    people = make_people(6)
+    address = contacts_email(people[0])
+    catcher.rcpt = lambda asked, times: answer if asked == address else None
+    origin = make_origin(people)
+    with time_machine.travel(clock.now(), tick=False) as now:
+        run()
+        assert outcomes(origin) == {"sent": 5}
+        assert Relay.objects.get().trouble == ""
+        assert Retry.objects.get().smtp_code == 421
+        for _ in range(30):
+            now.shift(timedelta(hours=1))
+            run()
+    assert Delivery.objects.get(outcome="failed").reasons == ["retries_exhausted"]
+
+
+def test_a_window_ends_after_its_seconds_and_the_rest_follows_at_once(
+    relay: Relay, catcher: Catcher, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DELIVERY_HANDOVER_SECONDS = 0.3
+    catcher.delay = 0.1
+    took: list[float] = []
+    deliver = smtp.deliver
+
+    def timed(*args: Any, **options: Any) -> Any:
+        began = time.monotonic()
+        try:
+            return deliver(*args, **options)
+        finally:
+            took.append(time.monotonic() - began)
+
+    monkeypatch.setattr(smtp, "deliver", timed)
+    origin = make_origin(make_people(40))
+    run()
+    assert outcomes(origin) == {"sent": 40}
+    assert set(catcher.recipients().values()) == {1}
+    assert len(took) > 2
+    assert max(took) < 1
 
 
 def test_a_connection_that_breaks_after_the_body_leaves_the_outcome_unknown(relay: Relay, catcher: Catcher) -> None:

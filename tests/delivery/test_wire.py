@@ -2,14 +2,16 @@
 
 import hashlib
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from delivery.transports import smtp
-from delivery.transports.wire import Envelope, Fate, RelayConfig, RelayTrouble
+from delivery.transports import smtp, wire
+from delivery.transports.wire import Connection, Envelope, Fate, RelayConfig, RelayTrouble
 from tests.delivery.smtp import Catcher, Rogue, authority
 
 MAIL_VERBS = ("MAIL", "RCPT", "DATA", "AUTH")
@@ -197,3 +199,66 @@ def test_pipelined_refusals_are_told_apart(tmp_path: Path) -> None:
             Fate.REJECTED, 550, "5.1.1",
         )  # fmt: skip
         assert handover.trouble is None
+
+
+@pytest.mark.parametrize("host", ["a..b.example", "-", "x" * 70 + ".example"])
+def test_a_host_that_is_none_is_our_trouble(host: str) -> None:
+    relay = RelayConfig(uuid4(), host, 25, "starttls")
+    assert trouble_of(relay).code == "unreachable"
+    with pytest.raises(RelayTrouble):
+        smtp.probe(relay)
+
+
+def test_an_authority_that_is_none_is_our_trouble(tmp_path: Path) -> None:
+    with Catcher(tmp_path) as server:
+        relay = RelayConfig(uuid4(), "localhost", server.port, "starttls", ca_certificate="nothing")
+        assert trouble_of(relay).code in ("tls", "certificate")
+
+
+@pytest.mark.parametrize("in_body", [True, False])
+def test_what_nobody_expected_loses_no_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_body: bool) -> None:
+    """One of several connections fails in a way no code foresaw; what the others did still reaches the caller."""
+    body = Connection._body
+
+    async def surprised(self: Connection, data: bytes) -> Any:
+        if b"surprise" in data:
+            self.in_body = in_body
+            raise ZeroDivisionError
+        return await body(self, data)
+
+    monkeypatch.setattr(Connection, "_body", surprised)
+    with Catcher(tmp_path) as server:
+        envelopes = [envelope(f"p{n}@example.com") for n in range(5)]
+        envelopes.append(envelope(body=b"Subject: surprise\r\n\r\n"))
+        handover = smtp.deliver(config(server.port), envelopes, seconds=10)
+        assert handover.trouble is not None
+        assert (handover.trouble.code, handover.trouble.detail) == ("failed", "ZeroDivisionError")
+        fates = [result.fate for result in handover.results]
+        assert fates[-1] == (Fate.UNKNOWN if in_body else Fate.UNSENT)
+        assert fates.count(Fate.SENT) == len(server.messages)
+
+
+def test_a_relay_that_falls_silent_at_a_recipient_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp, "GRACE_SECONDS", 0.2)
+    with Catcher(tmp_path) as server:
+        server.rcpt = lambda address, times: time.sleep(1)  # type: ignore[func-returns-value]
+        began = time.monotonic()
+        handover = smtp.deliver(config(server.port), [envelope()], seconds=0.3)
+        assert time.monotonic() - began < 0.9
+        assert handover.results[0].fate == Fate.DEFERRED
+        assert handover.trouble is not None
+        assert handover.trouble.code == "slow"
+
+
+def test_a_relay_that_never_answers_a_message_stops_the_hand_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "END_OF_DATA_SECONDS", 0.2)
+    with Catcher(tmp_path) as server:
+        server.delay = 0.6
+        handover = smtp.deliver(config(server.port), [envelope() for _ in range(30)], seconds=3)
+        assert {result.fate for result in handover.results} == {Fate.UNKNOWN, Fate.UNSENT}
+        assert handover.trouble is not None
+        assert handover.trouble.code == "slow"
