@@ -10,7 +10,6 @@ import polars as pl
 from django.db.models import QuerySet
 
 from consent import queries as consent
-from consent.state import ConsentFacts
 from contacts import queries as contacts
 from contacts import values
 from core import clock
@@ -69,9 +68,10 @@ def evaluated(
     base = Context(now, zone)
     engaged = {c: _who_did(c, base) for c in {_positive(c) for c in clauses if isinstance(c, Engaged)}}
     topics = {c for c in clauses if isinstance(c, TopicIs)}
+    said = {topic: _said(topic, at) for topic in {clause.topic for clause in topics}}
     for frame in people.frames_of(_kinds(rule, catalog)):
-        ids = [UUID(bytes=i) for i in frame["id"].to_list()] if topics else []
-        yield frame, Context(now, zone, _in_state(topics, ids, at), engaged)
+        ids = frozenset(frame["id"].to_list()) if topics else frozenset()
+        yield frame, Context(now, zone, {c: _in_state(c, ids, said[c.topic]) for c in topics}, engaged)
 
 
 def _positive(clause: Engaged) -> Engaged:
@@ -95,19 +95,16 @@ def _who_did(clause: Engaged, context: Context) -> frozenset[bytes]:
     return evaluate.id_bytes(sent.values_list("contact_id", flat=True).distinct())
 
 
-def _state(facts: ConsentFacts) -> str:
-    if facts.opted_out or facts.opted_out_all:
-        return "opted_out"
-    return "opted_in" if facts.opted_in is not None else "no_choice"
+def _said(topic: UUID, at: datetime | None) -> dict[str, frozenset[bytes]]:
+    """Who is in and who is out of a topic, of everybody."""
+    return {state: evaluate.id_bytes(consent.ids_in_state(topic, state, at)) for state in ("opted_in", "opted_out")}
 
 
-def _in_state(clauses: Iterable[TopicIs], ids: list[UUID], at: datetime | None) -> dict[TopicIs, frozenset[bytes]]:
-    found: dict[TopicIs, frozenset[bytes]] = {}
-    facts = {topic: consent.facts_for(ids, topic, at) for topic in {clause.topic for clause in clauses}}
-    for clause in clauses:
-        said = facts[clause.topic].items()
-        found[clause] = evaluate.id_bytes(i for i, fact in said if _state(fact) == clause.state)
-    return found
+def _in_state(clause: TopicIs, ids: frozenset[bytes], said: dict[str, frozenset[bytes]]) -> frozenset[bytes]:
+    """Those of a frame's people who are in the state; the rest has made no choice."""
+    if clause.state == "no_choice":
+        return ids - said["opted_in"] - said["opted_out"]
+    return ids & said[clause.state]
 
 
 def members(rule: AnyRule, at: datetime | None = None, catalog: Catalog | None = None) -> list[bytes]:
