@@ -10,13 +10,15 @@ from accounts.models import User
 from accounts.policy import Action
 from campaigns import queries as campaigns
 from campaigns.models import Campaign, ReviewNote
+from consent import queries as consent
+from consent.models import Act
 from contacts.models import Contact, Import
 from content.models import Template
 from core import clock
 from core.models import Organization
 from delivery import queries as delivery
 from delivery import troubles
-from delivery.models import Relay, Sender
+from delivery.models import Delivery, Relay, Sender
 from delivery.queries import Progress
 from segments.models import Segment
 from tracking import queries as tracking
@@ -59,6 +61,26 @@ class Step:
     detail: str
     url: str
     done: bool
+
+
+#: How far back the totals of what happened go.
+LATELY = timedelta(days=30)
+
+
+def totals(user: User) -> list[tuple[str, int]]:
+    """The state of things in a few numbers, as far as this person may see them. One statement each."""
+    since = clock.now() - LATELY
+    found = []
+    if user.may(Action.CONTACTS_VIEW):
+        found.append(("People", Contact.objects.count()))
+    if user.may(Action.CONSENT_VIEW):
+        found.append(("Addresses suppressed", consent.suppressions().count()))
+    if user.may(Action.CAMPAIGNS_VIEW):
+        sent = Delivery.objects.filter(outcome=Delivery.Outcome.SENT, at__gte=since).count()
+        left = consent.ledger(since=since).filter(act__in=[Act.OPT_OUT, Act.OPT_OUT_ALL])
+        gone = left.order_by().values("contact_id").distinct().count()
+        found += [("Sent, last 30 days", sent), ("Unsubscribed, last 30 days", gone)]
+    return found
 
 
 def needs(user: User) -> list[Need]:

@@ -19,6 +19,8 @@ from marketing.forms import OrganizationForm
 def home(request: HttpRequest) -> HttpResponse:
     user = cast(StaffRequest, request).user
     shown: dict[str, object] = {"steps": pages.first_steps(user), "needs": pages.needs(user)}
+    if not shown["steps"]:
+        shown["totals"] = pages.totals(user)
     if user.may(Action.CAMPAIGNS_VIEW):
         shown |= {"flying": pages.flying(), "scheduled": pages.scheduled(), "finished": pages.finished()}
     return render(request, "home.html", shown)
