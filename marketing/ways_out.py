@@ -29,10 +29,10 @@ def ensure() -> Sender:
     authority = local_ca.prepare(settings.HOME / "mail").authority.read_text()
     where = {"host": "localhost", "port": mail_port(), "ca_certificate": authority}
     for stream in Stream:
-        relay = Relay.objects.filter(name=NAME, stream=stream).first()
+        relay = Relay.objects.filter(name__startswith=NAME, stream=stream).first()
         if relay is None:
             relay = Relay.objects.create(
-                name=NAME,
+                name=f"{NAME} ({stream.label.lower()})",
                 stream=stream,
                 baa_party="This machine (demo)",
                 baa_signed_on=SIGNED_ON,

@@ -151,7 +151,7 @@ def authorizations(people: Mapping[UUID, Person], by: User, count: int = 40) -> 
         "recipient": "Lakeside Community Clinic's own mail service",
         "purpose": "To tell me about products and services for my health",
         "signature": "Signed on paper, kept in the archive",
-        "signed_on": (clock.now() - timedelta(days=90)).date().isoformat(),
+        "signed_on": (clock.now() - timedelta(days=30)).date().isoformat(),
         "expires_on": (clock.now() + timedelta(days=640)).date().isoformat(),
         "right_to_revoke": "I may revoke this at any time in writing, except where it has been relied on",
         "conditioning": "My treatment, payment, enrollment and benefits do not depend on signing this",

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -120,7 +120,7 @@ def _engagement(campaign: Campaign) -> None:
     assert campaign.template_version is not None
     links = len(campaign.template_version.links)
     events: list[Event] = []
-    leaving: list[tuple[timedelta, Delivery]] = []
+    leaving: list[tuple[datetime, Delivery]] = []
     for number, (delivery_id, contact_id, at) in enumerate(rows):
 
         def event(kind: str, after: timedelta, verdict: str, client: str, link: int | None = None) -> None:
@@ -143,10 +143,10 @@ def _engagement(campaign: Campaign) -> None:
         if links and client != "proxy" and random.random() < 0.24:
             event(Event.Kind.CLICK, first + timedelta(seconds=random.randint(8, 240)), Event.Verdict.HUMAN, client, 0)
         if number % 160 == 3:
-            leaving.append((first, Delivery(id=delivery_id, contact_id=contact_id, at=at)))
+            leaving.append((at + first, Delivery(id=delivery_id, contact_id=contact_id)))
     Event.objects.bulk_create(events, batch_size=2_000)
-    for after, delivered in leaving:
-        with clock.set_to(delivered.at + after):
+    for at, delivered in sorted(leaving, key=lambda one: one[0]):
+        with clock.set_to(at):
             consent.commands.opt_out(
                 delivered.contact_id,
                 campaign.topic_id,

@@ -12,7 +12,8 @@ from consent.models import Act, LedgerEntry
 from contacts.models import Contact
 from contacts.queries import iter_open
 from content.models import Template
-from delivery.models import Delivery, SmtpSession
+from core.purposes import Stream
+from delivery.models import Delivery, Relay, SmtpSession
 from marketing.demo.people import people
 from marketing.models import CapturedMail
 from tests.marketing.ports import free_port
@@ -56,6 +57,11 @@ def test_the_first_run_is_worth_looking_at(monkeypatch: pytest.MonkeyPatch) -> N
     acts = dict(LedgerEntry.objects.values_list("act").annotate(n=Count("pk")))
     assert acts[Act.OPT_IN] > 1_000
     assert acts[Act.OPT_OUT] > 20
+    said = list(LedgerEntry.objects.order_by("number").values_list("at", flat=True))
+    assert said == sorted(said)
+    assert sorted(Relay.objects.values_list("name", flat=True)) == [
+        f"Local mail catcher ({stream.label.lower()})" for stream in sorted(Stream, key=lambda s: s.label)
+    ]
 
     # The finished ones really went out: each recipient has one outcome, each mail lies in the mailbox.
     outcomes = dict(Delivery.objects.values_list("outcome").annotate(n=Count("pk")))

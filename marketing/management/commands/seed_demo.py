@@ -38,5 +38,6 @@ class Command(BaseCommand):
             topics = clinic.topics(marketer)
             patients = clinic.contacts(people(today), marketer)
         clinic.consents(patients, topics, officer)
-        clinic.authorizations(patients, officer)
+        with clock.set_to(clinic.morning(60)):  # after what people said, before the first campaign: in order
+            clinic.authorizations(patients, officer)
         return clinic.Clinic(staff, topics, patients, clinic.segments_of(topics, marketer))
