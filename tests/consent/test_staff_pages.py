@@ -470,3 +470,14 @@ def test_a_day_ends_where_the_reader_is(client, officer, monkeypatch):
     at(monkeypatch, datetime(2026, 3, 5, tzinfo=UTC))
     assert len(lines(download(client, as_of="2026-03-01"))) == 1
     assert lines(download(client, as_of="2026-02-28")) == []
+
+
+def test_the_ledger_says_all_of_what_is_about_everything_and_nothing_of_the_rest(client, officer):
+    person = contact()
+    commands.opt_out(person.pk, None, source=Source.ONE_CLICK, by=PATIENT)
+    page = client.get(reverse("consent:ledger")).content.decode()
+    assert '<td data-label="Topic"><span class="soft">all</span></td>' in page
+    commands.authorize(person.pk, document=DOCUMENT, purposes=["marketing"], source=Source.STAFF, by=PATIENT)
+    page = client.get(reverse("consent:ledger")).content.decode()
+    assert page.count('<td data-label="Topic">—</td>') == 1
+    assert page.count(">all<") == 1
