@@ -89,13 +89,15 @@ class Sweep:
             chunk = data[begin : begin + CHUNK + self._longest]
             if not chunk.strip(b"\x00"):  # the unused end of a WAL segment
                 continue
-            text = chunk.decode("latin-1")
-            found = pl.Series([text]).str.extract_many(self._patterns, overlapping=True).explode().drop_nulls()
-            for spelling in found.unique():
+            for spelling in self._spellings_in(chunk):
                 self.hits.add(Hit(*self._meaning[spelling], place))
         if data[:2] == b"\x1f\x8b":
             with suppress(OSError, EOFError, zlib.error):
                 self.data(gzip.decompress(data), f"{place} (gzip)")
+
+    def _spellings_in(self, chunk: bytes) -> list[str]:
+        found = pl.Series([chunk.decode("latin-1")]).str.extract_many(self._patterns, overlapping=True)
+        return found.explode().drop_nulls().unique().to_list()
 
     def file(self, path: Path, place: str = "") -> None:
         place = place or str(path)
@@ -111,8 +113,29 @@ class Sweep:
                     self.data(archive.read(name), f"{place}/{name}")
 
     def folder(self, folder: Path) -> None:
+        """Each file; the small ones are looked through together first, since making the automaton costs more."""
+        together, joined = [], bytearray()
         for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.is_symlink():
+            if not path.is_file() or path.is_symlink():
+                continue
+            try:
+                data = path.read_bytes()
+            except OSError:  # sockets, and what vanished meanwhile
+                continue
+            if len(data) > CHUNK or data[:2] in (b"\x1f\x8b", b"PK"):
+                self.file(path)
+                continue
+            together.append(path)
+            joined += path.name.encode() + b"\x00\xff" + data.rstrip(b"\x00") + b"\x00\xff"
+            if len(joined) > CHUNK:
+                self._together(together, joined)
+                together, joined = [], bytearray()
+        self._together(together, joined)
+
+    def _together(self, paths: Iterable[Path], joined: bytes) -> None:
+        """Only where something was found in all of them is it worth asking in which."""
+        if self._spellings_in(bytes(joined)):
+            for path in paths:
                 self.file(path)
 
     def database(self) -> None:
