@@ -257,6 +257,20 @@ def pending_request(contact_id: UUID, topic_id: UUID) -> LedgerEntry | None:
     return last if last is not None and last.act == Act.OPT_IN_REQUESTED else None
 
 
+def pending_requests(since: datetime, until: datetime) -> list[tuple[UUID, UUID, UUID]]:
+    """Request, contact and topic of the double opt-ins asked for in that time and yet to be confirmed; one statement."""
+    sql = """
+    SELECT l.id, l.contact_id, l.topic_id FROM consent_ledgerentry l
+    WHERE l.at >= %s AND l.at < %s AND l.act = 'opt_in_requested' AND l.topic_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM consent_ledgerentry later WHERE later.contact_id = l.contact_id AND later.number > l.number
+        AND (later.topic_id = l.topic_id OR later.act = 'opt_out_all'))
+    ORDER BY l.at LIMIT 5000
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [since, until])
+        return list(cursor.fetchall())
+
+
 def counting_refused(contact_id: UUID) -> bool:
     """Whether this person wants no opens and clicks counted (TRK-02)."""
     acts = LedgerEntry.objects.filter(contact_id=contact_id, act__in=[Act.COUNTING_REFUSED, Act.COUNTING_ALLOWED])

@@ -164,6 +164,15 @@ def _cancel_batch(batch_id: UUID) -> int:
     return added
 
 
+def _sender_to_confirm() -> Sender | None:
+    return Sender.objects.filter(removed_at__isnull=True, domain__verified_at__isnull=False).first()
+
+
+def can_confirm() -> bool:
+    """Whether there is somebody in whose name a double opt-in mail can go out."""
+    return _sender_to_confirm() is not None
+
+
 @transaction.atomic
 def send_confirmation(contact_id: UUID, topic_id: UUID) -> Origin | None:
     """Send the double opt-in mail for the request that is pending; None if there is none, or no sender to send it.
@@ -171,7 +180,7 @@ def send_confirmation(contact_id: UUID, topic_id: UUID) -> Origin | None:
     The origin's id is the request's, so the same request never makes two mails.
     """
     request = consents.pending_request(contact_id, topic_id)
-    sender = Sender.objects.filter(removed_at__isnull=True, domain__verified_at__isnull=False).first()
+    sender = _sender_to_confirm()
     if request is None or sender is None or Origin.objects.filter(pk=request.pk).exists():
         return None
     version = builtin.version()
@@ -188,5 +197,8 @@ def send_confirmation(contact_id: UUID, topic_id: UUID) -> Origin | None:
         approved_digest=bytes(version.digest),
         by=SYSTEM,
     )
+    # Two at once both saw no origin: the second waits here for the first, and sees its batch.
+    if _locked(origin.pk).batches.exists():
+        return None
     add_batches(origin, [contact_id], due_at=clock.now())
     return origin

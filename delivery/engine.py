@@ -13,14 +13,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
-import consent.commands
 from contacts import locks
 from content.errors import MissingValue, TemplateBroken
 from core import clock
-from core.actors import SYSTEM
-from delivery import facts, leases, origins, outcomes, troubles
+from delivery import bounces, caps, facts, leases, origins, outcomes, troubles
 from delivery.gate import Decision, Reason, Verdict, decide
 from delivery.ids import delivery_id
 from delivery.messages import Made, Maker, signed
@@ -29,6 +27,7 @@ from delivery.models import Delivery, Origin, Relay, Retry, SendBatch
 from delivery.outcomes import Outcomes, PutOff, Row
 from delivery.transports import smtp
 from delivery.transports.wire import Envelope, Fate, RelayConfig, RelayTrouble, Result
+from phi.errors import KeyUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +60,8 @@ def drain(stream: str, *, seconds: float) -> bool:
         lease = leases.claim(stream)
         if lease is not None:
             drain_batch(lease, end)
-        elif not drain_retries(stream):
+        # In turn: however many fresh batches there are, who was put off comes back when it was said.
+        if not drain_retries(stream) and lease is None:
             return False
     return True
 
@@ -118,8 +118,7 @@ def drain_retries(stream: str) -> bool:
 
 def _afterwards(window: Window) -> None:
     """What follows a window once it is committed: suppress bounced addresses, note or clear the relay's trouble."""
-    for address in window.bounced:
-        consent.commands.suppress(address, reason="bounced", by=SYSTEM)
+    bounces.suppress(window.bounced)
     if window.relay is None:
         return
     if window.trouble is not None:
@@ -136,6 +135,7 @@ def _window(origin_id: UUID, batch_id: UUID, visit: str, waiting: dict[UUID, int
     `waiting`: how often each was put off before. Every fact is read here, under the people's locks (SND-06).
     """
     began = time.monotonic()
+    caps.hold(origin_id, waiting)
     locks.hold_shared(waiting)
     # Read after the wait for them: meanwhile somebody may have paused it, or taken its sender out of use.
     origin = Origin.objects.select_related("template_version", "sender__domain").get(pk=origin_id)
@@ -222,6 +222,12 @@ def _make(maker: Maker, person: facts.Person, visit: str, now: datetime) -> Made
     except WrongRecipient:
         log.critical("content for another contact was stopped: origin %s", maker.origin.pk)
         return Reason.WRONG_RECIPIENT
+    except (DatabaseError, KeyUnavailable, MemoryError):
+        raise  # of this machine, not of this person: the window is tried again
+    except Exception as exc:
+        # Only the type: the text could quote the person. One message that nobody foresaw must not stop all behind it.
+        log.error("a message could not be made: origin %s, %s", maker.origin.pk, type(exc).__name__)
+        return Reason.RENDER_FAILED
 
 
 def _record(

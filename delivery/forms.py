@@ -2,6 +2,7 @@
 
 import re
 import ssl
+from ipaddress import ip_address
 from typing import Any
 
 from django import forms
@@ -10,6 +11,15 @@ from delivery.models import Relay, SendingDomain
 
 DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 _DOMAIN = re.compile(r"(?=.{4,253}\Z)(?:(?!-)[a-z0-9-]{1,63}(?<!-)\.)+[a-z0-9-]{2,63}\Z")
+_HOST = re.compile(r"(?=.{1,253}\Z)(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))*\Z")
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 class RelayForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
@@ -64,7 +74,7 @@ class RelayForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
 
     def clean_host(self) -> str:
         host = str(self.cleaned_data["host"]).strip().lower()
-        if not re.fullmatch(r"[a-z0-9.:-]{1,255}", host):
+        if not (_HOST.match(host) or _is_ip(host)):
             raise forms.ValidationError("Give the server's name, for example smtp.example.com.")
         return host
 

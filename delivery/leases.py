@@ -1,14 +1,43 @@
 """Who works on a batch: a lease with a deadline and a fencing epoch; the row itself is locked while a window runs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from core import clock
+from core.purposes import Stream
 from delivery.models import Delivery, Origin, Retry, SendBatch
+
+#: First key of the advisory locks of `place`.
+SPACE = 0x0C07
+
+
+@contextmanager
+def place(stream: str) -> Iterator[bool]:
+    """One of the DELIVERY_PARALLEL places to drain a stream at, or False: so that no stream takes all of a worker.
+
+    Whoever finds none goes; whoever drains comes back as long as there is more, and the sweep looks after the rest.
+    """
+    first = Stream.values.index(stream) * 1000
+    keys = range(first, first + settings.DELIVERY_PARALLEL)
+    mine = next((key for key in keys if _asked("pg_try_advisory_lock", key)), None)
+    try:
+        yield mine is not None
+    finally:
+        if mine is not None:
+            with suppress(DatabaseError):  # a lost connection has lost its locks, too
+                _asked("pg_advisory_unlock", mine)
+
+
+def _asked(function: str, key: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}(%s, %s)", [SPACE, key])
+        return bool(cursor.fetchone()[0])
 
 
 @dataclass(slots=True)

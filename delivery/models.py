@@ -235,6 +235,9 @@ class Delivery(models.Model):
             models.Index(fields=["origin", "outcome", "at"], name="delivery_by_origin"),
             models.Index(fields=["contact_id", "at"], name="delivery_by_contact"),
             models.Index(fields=["batch"], name="delivery_by_batch"),
+            models.Index(
+                fields=["at"], name="delivery_bounced", condition=Q(outcome="failed") & Q(smtp_status="5.1.1")
+            ),
         ]
 
     def __str__(self) -> str:

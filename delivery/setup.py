@@ -10,6 +10,7 @@ from core.actors import By
 from delivery import troubles
 from delivery.dkim import new_ed25519_key, new_rsa_key
 from delivery.errors import DomainInUse, RelayInUse, RelayNotReached, SenderRefused
+from delivery.mime import UnsafeAddress, envelope_address
 from delivery.models import Relay, SendBatch, Sender, SendingDomain
 from delivery.transports import smtp
 from delivery.transports.wire import RelayConfig, RelayTrouble, SessionFacts
@@ -111,7 +112,14 @@ def verify_domain(domain: SendingDomain, *, by: By) -> SendingDomain:
 
 @transaction.atomic
 def add_sender(*, domain: SendingDomain, name: str, address: str, reply_to: str = "", by: By) -> Sender:
-    """Raises SenderRefused where the address is not of that domain (or one below it)."""
+    """Raises SenderRefused where an address cannot stand in an envelope, or is not of that domain (or one below it)."""
+    for given in filter(None, (address, reply_to)):
+        try:
+            envelope_address(given)
+        except UnsafeAddress:
+            raise SenderRefused(
+                "Mail servers do not all take this address. Use one without quotes, spaces or special letters."
+            ) from None
     host = address.rpartition("@")[2].lower()
     if host != domain.domain and not host.endswith(f".{domain.domain}"):
         raise SenderRefused(f"The address has to end with @{domain.domain}.")

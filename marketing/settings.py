@@ -195,6 +195,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "audit-seal": {"task": "audit.seal", "schedule": 10.0},
     "audit-verify": {"task": "audit.verify", "schedule": 300.0},
     "delivery-sweep": {"task": "delivery.sweep", "schedule": 5.0},
+    "delivery-bounces": {"task": "delivery.sweep_bounces", "schedule": 300.0},
     "campaigns-due": {"task": "campaigns.start_due", "schedule": 5.0},
     "contacts-sweep": {"task": "contacts.sweep_imports", "schedule": 30.0},
     "accounts-sessions": {"task": "accounts.purge_sessions", "schedule": 60.0},
@@ -205,12 +206,12 @@ for _entry in CELERY_BEAT_SCHEDULE.values():
 
 #: delivery.engine: recipients handed over between two commits (bounds repeats after a crash), seconds in which new
 #: ones are begun (withdrawals and a pause wait that long), seconds a batch is leased for, seconds a drain task works
-#: before it makes room, and how many drain one stream at a time.
+#: before it makes room, and how many drain one stream at a time: fewer than a worker has threads, or bulk mail keeps all else waiting.
 DELIVERY_WINDOW = int(os.environ.get("CARILLON_DELIVERY_WINDOW", "100"))
 DELIVERY_HANDOVER_SECONDS = float(os.environ.get("CARILLON_DELIVERY_HANDOVER", "3"))
 DELIVERY_LEASE_SECONDS = int(os.environ.get("CARILLON_DELIVERY_LEASE", "30"))
 DELIVERY_SLICE_SECONDS = 20
-DELIVERY_PARALLEL = int(os.environ.get("CARILLON_DELIVERY_PARALLEL", "4"))
+DELIVERY_PARALLEL = int(os.environ.get("CARILLON_DELIVERY_PARALLEL", "2"))
 
 #: TRK-05: opens and clicks are forgotten after this long.
 TRACKING_RETENTION_DAYS = int(os.environ.get("CARILLON_TRACKING_RETENTION_DAYS", "730"))

@@ -15,8 +15,9 @@ from django.urls import reverse
 from accounts.policy import Role
 from audit.models import Entry
 from core import clock
+from core.actors import SYSTEM
 from delivery import engine, setup
-from delivery.errors import RelayInUse
+from delivery.errors import RelayInUse, SenderRefused
 from delivery.models import Delivery, Relay, Sender, SendingDomain
 from tests.accounts.factories import UserFactory, sign_in
 from tests.contacts.factories import make_people
@@ -76,6 +77,9 @@ def test_a_relay_is_added_and_its_password_never_shown_again() -> None:
     ("field", "value", "said"),
     [
         ("host", "http://x/", "Give the server's name"),
+        ("host", "a..b.example", "Give the server's name"),
+        ("host", "-a.example", "Give the server's name"),
+        ("host", "x" * 64 + ".example", "Give the server's name"),
         ("port", "0", "greater than or equal to 1"),
         ("port", "70000", "less than or equal to 65535"),
         ("security", "none", "Select a valid choice"),
@@ -149,6 +153,15 @@ def test_a_sender_writes_from_its_domain_only_and_can_be_removed() -> None:
     unverified = SendingDomainFactory(domain="new.example", verified_at=None)
     client.post(reverse("delivery:sender_new"), sender | {"domain": str(unverified.pk), "address": "a@new.example"})
     assert Sender.objects.count() == 1
+
+
+@pytest.mark.parametrize("field", ["address", "reply_to"])
+def test_a_senders_address_that_no_envelope_takes_is_refused(field: str) -> None:
+    domain = SendingDomainFactory()
+    given = {"address": "news@clinic.example", field: '"ab"@clinic.example'}
+    with pytest.raises(SenderRefused, match="without quotes"):
+        setup.add_sender(domain=domain, name="News", by=SYSTEM, **given)
+    assert not Sender.objects.exists()
 
 
 def test_the_overview_warns_of_trouble_and_of_a_missing_agreement() -> None:
