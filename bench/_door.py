@@ -75,11 +75,11 @@ class Sink:
         return {"host": "localhost", "port": self.port, "security": "tls", "ca_certificate": self.authority.pem}
 
 
-def queue(size: int, sink: Sink) -> Any:
-    """`size` people, all allowed, queued for one origin with a mail of the size of the figures' (9 KB, 20 links)."""
+def _ready(size: int, sink: Sink) -> tuple[list[Any], str]:
+    """A relay that leads to the sink, `size` people, and the mail of the figures' (9 KB, 20 links)."""
     from delivery import commands
     from tests.contacts.factories import make_people
-    from tests.delivery.factories import RelayFactory, make_origin, make_version
+    from tests.delivery.factories import RelayFactory
 
     commands.enqueue = lambda *args, **options: None  # type: ignore[assignment]  # the bench drains by itself
     RelayFactory(**sink.relay_fields(), connections=10)
@@ -91,8 +91,31 @@ def queue(size: int, sink: Sink) -> Any:
         f"<p>{words}{{{{ city|default('') }}}} <a href='https://clinic.example/page/{n}'>Read more</a></p>"
         for n in range(14)
     )
-    html = (
+    return people, (
         "<html><body><h1>Hello {{ first_name|default('there') }} {{ last_name|default('') }}</h1>"
         f"{blocks}<p>{{{{ organization.postal_address }}}} <a href='{{{{ unsubscribe_url }}}}'>Stop</a></p></body></html>"
     )
-    return make_origin(people, version=make_version(html=html, subject="Hello {{ first_name|default('there') }}"))
+
+
+SUBJECT = "Hello {{ first_name|default('there') }}"
+
+
+def queue(size: int, sink: Sink) -> Any:
+    """`size` people, all allowed, queued for one origin."""
+    from tests.delivery.factories import make_origin, make_version
+
+    people, html = _ready(size, sink)
+    return make_origin(people, version=make_version(html=html, subject=SUBJECT))
+
+
+def campaign(size: int, sink: Sink) -> Any:
+    """A campaign to `size` people, written by one person, approved by another, and started."""
+    from campaigns import commands
+    from tests.campaigns.factories import approved, marketer
+    from tests.content.factories import TemplateFactory
+
+    _, html = _ready(size, sink)
+    made = approved(template=TemplateFactory(html=html, subject=SUBJECT))
+    commands.send_now(made, by=marketer())  # jobs run at once here, so this starts it
+    made.refresh_from_db()
+    return made
