@@ -277,6 +277,34 @@ def test_a_relay_that_refuses_us_as_such_marks_nobody_failed(
     assert Relay.objects.get().trouble == ""
 
 
+def test_an_account_suspended_on_the_way_costs_no_more_than_what_was_just_being_asked(
+    relay: Relay, catcher: Catcher
+) -> None:
+    catcher.data = lambda address, times: "554 5.7.1 account suspended" if len(catcher.messages) >= 10 else None
+    origin = make_origin(make_people(60))
+    run()
+    found = outcomes(origin)
+    assert found["sent"] == 10
+    assert found["failed"] <= 3  # at most what the other connections were told before the last one taken was heard of
+    assert Relay.objects.get().trouble == "refuses_us"
+    assert Retry.objects.count() < 15
+
+
+def test_a_withdrawal_waits_no_longer_than_a_hand_over_to_a_slow_relay(
+    relay: Relay, catcher: Catcher, settings: Any
+) -> None:
+    settings.DELIVERY_HANDOVER_SECONDS = 0.5
+    catcher.delay = 0.2
+    make_origin(make_people(60))
+    lease = leases.claim(Stream.MARKETING)
+    assert lease is not None
+    began = time.monotonic()
+    window = engine._batch_window(lease, lease.open_ids())
+    assert time.monotonic() - began < 2
+    assert 0 < len(window.left) < 60
+    assert not window.stop
+
+
 def test_one_mailbox_that_refuses_us_is_a_rejection_where_others_take_our_mail(relay: Relay, catcher: Catcher) -> None:
     people = make_people(6)
     address = contacts_email(people[2])
