@@ -258,7 +258,7 @@ def pending_request(contact_id: UUID, topic_id: UUID) -> LedgerEntry | None:
 
 
 def pending_requests(since: datetime, until: datetime) -> list[tuple[UUID, UUID, UUID]]:
-    """Request, contact and topic of the double opt-ins asked for in that time and yet to be confirmed; one statement."""
+    """Request, contact and topic of the double opt-ins asked for in that time and yet to be confirmed."""
     sql = """
     SELECT l.id, l.contact_id, l.topic_id FROM consent_ledgerentry l
     WHERE l.at >= %s AND l.at < %s AND l.act = 'opt_in_requested' AND l.topic_id IS NOT NULL AND NOT EXISTS (
