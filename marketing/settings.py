@@ -206,7 +206,8 @@ for _entry in CELERY_BEAT_SCHEDULE.values():
 
 #: delivery.engine: recipients handed over between two commits (bounds repeats after a crash), seconds in which new
 #: ones are begun (withdrawals and a pause wait that long), seconds a batch is leased for, seconds a drain task works
-#: before it makes room, and how many drain one stream at a time: fewer than a worker has threads, or bulk mail keeps all else waiting.
+#: before it makes room, and how many drain one stream at a time: fewer than a worker has threads, or bulk mail keeps
+#: all else waiting.
 DELIVERY_WINDOW = int(os.environ.get("CARILLON_DELIVERY_WINDOW", "100"))
 DELIVERY_HANDOVER_SECONDS = float(os.environ.get("CARILLON_DELIVERY_HANDOVER", "3"))
 DELIVERY_LEASE_SECONDS = int(os.environ.get("CARILLON_DELIVERY_LEASE", "30"))
