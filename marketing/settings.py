@@ -275,7 +275,12 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("CARILLON_LOG_LEVEL", "WARNING")},
     # kombu: "No hostname was supplied" is so by design, the broker is our own database.
-    "loggers": {"axes": {"level": "ERROR"}, "kombu.connection": {"level": "ERROR"}},
+    # mail.log: the catcher's SMTP library notes every recipient.
+    "loggers": {
+        "axes": {"level": "ERROR"},
+        "kombu.connection": {"level": "ERROR"},
+        "mail.log": {"level": "CRITICAL"},
+    },
 }
 
 #: django-encrypted-model-fields insists on a key at import; phi.fields never uses it, so it is thrown away.

@@ -74,11 +74,14 @@ class Workers:
                     env=environ, cwd=settings.BASE_DIR, stdout=log, stderr=log, preexec_fn=die_with_parent,
                 )  # fmt: skip
             self.processes.append(process)
-            started.append((process, self.folder / f"{name}.log"))
-        for process, log_file in started:
-            wait_for(lambda f=log_file, p=process: p.poll() is not None or b" ready." in f.read_bytes(), seconds=60)  # type: ignore[misc]
-            assert process.poll() is None, log_file.read_text()[-2000:]
-        return [process for process, _ in started]
+            started.append(process)
+            # One after another: two that declare a queue for the first time at once get in each other's way.
+            wait_for(lambda p=process, n=name: p.poll() is not None or self._ready(n), seconds=60)  # type: ignore[misc]
+            assert process.poll() is None, self.logs()[-2000:]
+        return started
+
+    def _ready(self, name: str) -> bool:
+        return b" ready." in (self.folder / f"{name}.log").read_bytes()
 
     def beat(self, name: str) -> None:
         """Do what beat would do now: put the periodic task `name` on its queue."""
