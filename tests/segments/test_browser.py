@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from accounts.policy import Role
 from contacts.models import Kind
@@ -68,6 +69,15 @@ class Keys:
         raise AssertionError(f"{focused(self.page)} instead of {value}")
 
     def wait_for(self, selector: str) -> None:
+        """What the choice brings; on a busy machine a person presses once up and once down when nothing comes."""
+        for _ in range(4):
+            try:
+                self.page.wait_for_selector(selector, state="attached", timeout=6_000)
+            except PlaywrightTimeout:
+                self.page.keyboard.press("ArrowUp")
+                self.page.keyboard.press("ArrowDown")
+            else:
+                return
         self.page.wait_for_selector(selector, state="attached")
 
     def wait_focus(self, name: str) -> None:
