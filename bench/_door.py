@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+os.environ["CARILLON_EAGER_TASKS"] = "1"  # a scratch database has no broker
 os.environ.setdefault("CARILLON_TEST_DATABASE", "carillon_bench")
 
 import django
