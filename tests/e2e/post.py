@@ -27,6 +27,9 @@ def post_office(folder: Path) -> Iterator[dict[str, Any]]:
         loop.call_later(0.2, started.set)
         with contextlib.suppress(asyncio.CancelledError):
             loop.run_until_complete(serving)
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
         connections.close_all()
 
     thread = threading.Thread(target=run, daemon=True)
