@@ -46,7 +46,8 @@ class Words:
     def where(self, found: pl.Series) -> Mask:
         """The rows whose word was found; `found` has one Boolean a word (null: not found)."""
         flags: Mask = np.append(found.fill_null(value=False).to_numpy(), False)
-        return flags.take(self.places)
+        held: Mask = flags[self.places]
+        return held
 
     @property
     def missing(self) -> Mask:
