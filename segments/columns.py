@@ -46,12 +46,11 @@ class Words:
     def where(self, found: pl.Series) -> Mask:
         """The rows whose word was found; `found` has one Boolean a word (null: not found)."""
         flags: Mask = np.append(found.fill_null(value=False).to_numpy(), False)
-        held: Mask = flags[self.places]
-        return held
+        return flags[self.places]
 
     @property
     def missing(self) -> Mask:
-        return self.places == len(self.words)
+        return np.equal(self.places, len(self.words))
 
 
 @dataclass(frozen=True, slots=True)
