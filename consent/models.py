@@ -8,6 +8,7 @@ from django.db.models import Func, TextChoices, Value
 
 from core.declarations import Declaration
 from core.fields import uuid_pk
+from core.transactions import xid
 from phi.fields import EncryptedJSONField, EncryptedTextField
 
 
@@ -91,10 +92,12 @@ class LedgerEntry(models.Model):
     #: ADDRESS_CONFIRMED: the email index of the address that was confirmed; another address needs its own.
     address_index = models.BinaryField(max_length=32, null=True)
     import_id = models.UUIDField(null=True)
+    xid = xid()
 
     class Meta:
         indexes = [
             models.Index(fields=["contact_id", "-number"], name="ledger_state"),
+            models.Index(fields=["xid"], name="ledger_xid"),
             models.Index(fields=["-at"], name="ledger_at"),
             models.Index(
                 fields=["authorization_id"],

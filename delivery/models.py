@@ -9,6 +9,7 @@ from core.declarations import Declaration
 from core.fields import uuid_pk
 from core.purposes import MessageClass, Purpose, Stream
 from core.sensitivity import Sensitivity
+from core.transactions import xid
 from phi.fields import EncryptedTextField
 
 
@@ -216,6 +217,7 @@ class Delivery(models.Model):
     content_sha256 = models.BinaryField(max_length=32, null=True)
     #: What was merged in, sealed under the contact's key: with the version it reproduces the message.
     merge_values = models.BinaryField(null=True)
+    xid = xid()
 
     class Meta:
         constraints = [
@@ -235,6 +237,7 @@ class Delivery(models.Model):
             models.Index(fields=["origin", "outcome", "at"], name="delivery_by_origin"),
             models.Index(fields=["contact_id", "at"], name="delivery_by_contact"),
             models.Index(fields=["batch"], name="delivery_by_batch"),
+            models.Index(fields=["xid"], name="delivery_by_xid", condition=Q(outcome="sent")),
             models.Index(
                 fields=["at"], name="delivery_bounced", condition=Q(outcome="failed") & Q(smtp_status="5.1.1")
             ),

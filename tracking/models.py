@@ -5,6 +5,7 @@ from django.db.models import TextChoices
 
 from core.declarations import Declaration
 from core.fields import uuid_pk
+from core.transactions import xid
 
 
 class Event(models.Model):
@@ -34,9 +35,11 @@ class Event(models.Model):
     verdict = models.CharField(max_length=8, choices=Verdict.choices)
     #: Coarse client class ("phone", "desktop", "proxy", "scanner").
     client = models.CharField(max_length=16, blank=True)
+    xid = xid()
 
     class Meta:
         indexes = [
+            models.Index(fields=["xid"], name="event_xid"),
             models.Index(fields=["origin_id", "kind", "at"], name="event_origin"),
             models.Index(fields=["contact_id", "kind", "at"], name="event_contact"),
         ]
