@@ -34,6 +34,12 @@ def open_many(ids: Iterable[UUID]) -> dict[UUID, Record]:
 
 def iter_open(size: int = 10_000) -> Iterator[list[tuple[UUID, Record]]]:
     """Everybody, opened, `size` people at a time; memory does not grow with their number."""
+    for people in iter_numbered(size):
+        yield [(i, record) for _, i, record in people]
+
+
+def iter_numbered(size: int = 10_000) -> Iterator[list[tuple[int, UUID, Record]]]:
+    """Everybody, opened, in order of contact number, which comes first."""
     last = 0
     while True:
         with connection.cursor() as cursor:
@@ -46,7 +52,7 @@ def iter_open(size: int = 10_000) -> Iterator[list[tuple[UUID, Record]]]:
         if not rows:
             return
         last = rows[-1][0]
-        yield [(row[1], open_record(SealedRow(*row[1:]))) for row in rows]
+        yield [(row[0], row[1], open_record(SealedRow(*row[1:]))) for row in rows]
 
 
 def by_email(address: str) -> list[UUID]:

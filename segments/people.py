@@ -4,20 +4,18 @@ This is the one module that knows where the columns come from.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-import polars as pl
 from django.db import connection
 
 from contacts import queries as contacts
-from segments import frames
+from segments import columns
+from segments.columns import Frame
 
 #: Above this many people nothing is kept: frames stream through in chunks, memory stays flat.
 KEEP_PEOPLE = 250_000
-#: Above this many bytes of columns nothing is kept either.
-KEEP_BYTES = 256 * 1024 * 1024
 
 #: Changes whenever a committed change to any contact becomes visible: every write gives its row a new xmin.
 STATE = "SELECT count(*), max(updated_at), coalesce(sum(xmin::text::bigint), 0) FROM contacts_contact"
@@ -37,7 +35,7 @@ class Code:
 class _Kept:
     state: State | None = None
     kinds: dict[str, str] = field(default_factory=dict)
-    frame: pl.DataFrame | None = None
+    frame: Frame | None = None
     codes: dict[str, list[Code]] | None = None
 
 
@@ -52,16 +50,16 @@ def _state() -> State:
     return count, latest, writes
 
 
-def frames_of(kinds: Mapping[str, str]) -> Iterator[pl.DataFrame]:
-    """Everybody, with one column per attribute key of `kinds`, in one frame or in several."""
+def frames_of(kinds: Mapping[str, str], *, ids: bool = False) -> Iterator[Frame]:
+    """Everybody in one frame or in several: a column per attribute key of `kinds`, and "id" where asked for."""
     state = _state()
     if state[0] > KEEP_PEOPLE:
-        yield from (frames.frame(people, kinds) for people in contacts.iter_open())
+        yield from (columns.of_people(people, kinds, ids=ids) for people in contacts.iter_numbered())
         return
     yield _whole(state, kinds)
 
 
-def _whole(state: State, kinds: Mapping[str, str]) -> pl.DataFrame:
+def _whole(state: State, kinds: Mapping[str, str]) -> Frame:
     with _lock:
         if _kept.state != state:
             forget()
@@ -69,11 +67,9 @@ def _whole(state: State, kinds: Mapping[str, str]) -> pl.DataFrame:
             return _kept.frame
         # All columns come from one reading, so that they belong to the same people.
         wanted = {**_kept.kinds, **kinds}
-        read = [frames.frame(people, wanted) for people in contacts.iter_open()]
-        whole = pl.concat(read) if read else frames.frame([], wanted)
-        if whole.estimated_size() <= KEEP_BYTES:
-            _kept.state, _kept.kinds, _kept.frame = state, wanted, whole
-        return whole
+        people: Sequence[columns.Person] = [person for chunk in contacts.iter_numbered() for person in chunk]
+        _kept.state, _kept.kinds, _kept.frame = state, wanted, columns.of_people(people, wanted, ids=True)
+        return _kept.frame
 
 
 def forget() -> None:

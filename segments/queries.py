@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -12,20 +12,37 @@ from django.db.models import QuerySet
 from consent import queries as consent
 from contacts import queries as contacts
 from contacts import values
+from contacts.models import Contact
 from core import clock
 from core.models import Organization
 from core.sensitivity import Sensitivity, highest
 from delivery.models import Delivery
+from segments import calendar, evaluate, people
 from segments import catalog as catalogs
-from segments import evaluate, people
 from segments import sentence as sentences
 from segments.catalog import Catalog
+from segments.columns import Frame, Numbers
 from segments.errors import RuleError
 from segments.evaluate import Context
 from segments.models import Segment
 from segments.people import Code
 from segments.rules import Rule, parse
-from segments.tree import Clause, DateIs, Engaged, Group, HasCode, Node, TopicIs, attributes_of, clauses_of, nodes_of
+from segments.tree import (
+    About,
+    Clause,
+    DateIs,
+    Engaged,
+    Group,
+    HasCode,
+    InSegment,
+    Node,
+    Sample,
+    TopicIs,
+    asked_of_facts,
+    attributes_of,
+    clauses_of,
+    nodes_of,
+)
 from tracking import queries as tracking
 
 #: A rule as parsed, or its JSON as it is stored.
@@ -59,52 +76,56 @@ def _kinds(rule: Rule, catalog: Catalog) -> dict[str, str]:
 
 
 def evaluated(
-    rule: Rule, catalog: Catalog, at: datetime | None = None
-) -> Iterator[tuple[pl.DataFrame, evaluate.Context]]:
+    rule: Rule, catalog: Catalog, at: datetime | None = None, *, ids: bool = False
+) -> Iterator[tuple[Frame, evaluate.Context]]:
     """Everybody in frames, each with the context to evaluate the rule in."""
-    now = at or clock.now()
-    zone = ZoneInfo(Organization.current().time_zone)
-    clauses = clauses_of(rule.root)
-    base = Context(now, zone)
-    engaged = {c: _who_did(c, base) for c in {_positive(c) for c in clauses if isinstance(c, Engaged)}}
-    topics = {c for c in clauses if isinstance(c, TopicIs)}
-    said = {topic: _said(topic, at) for topic in {clause.topic for clause in topics}}
-    for frame in people.frames_of(_kinds(rule, catalog)):
-        ids = frozenset(frame["id"].to_list()) if topics else frozenset()
-        yield frame, Context(now, zone, {c: _in_state(c, ids, said[c.topic]) for c in topics}, engaged)
+    context = _context(rule, at)
+    for frame in people.frames_of(_kinds(rule, catalog), ids=ids):
+        yield frame, context
 
 
-def _positive(clause: Engaged) -> Engaged:
-    return Engaged(clause.event, True, clause.mailing, clause.days)
+def _context(rule: Rule, at: datetime | None) -> Context:
+    base = Context(at or clock.now(), ZoneInfo(Organization.current().time_zone))
+    asked = asked_of_facts(rule)
+    if not asked:
+        return base
+    everybody = dict(Contact.objects.values_list("id", "number"))
+
+    def numbers(ids: Iterable[UUID]) -> Numbers:
+        return Numbers.of([everybody[i] for i in ids if i in everybody])
+
+    sets: dict[Clause, Numbers] = {}
+    for clause in asked:
+        if isinstance(clause, Engaged):
+            sets[clause] = numbers(_who_did(clause, base))
+        elif isinstance(clause, TopicIs):
+            sets[clause] = numbers(_in_state(clause, everybody.keys(), at))
+    return Context(base.now, base.zone, sets)
 
 
-def _who_did(clause: Engaged, context: Context) -> frozenset[bytes]:
+def _who_did(clause: Engaged, context: Context) -> Iterable[UUID]:
     """Who received, opened or clicked since the start of the first day asked for. Machines do not count (TRK-06)."""
     since = None
-    if clause.days is not None:
-        first = context.today - timedelta(days=clause.days)
+    if clause.span is not None:
+        first = calendar.moved(context.today, clause.span, -1)
         since = datetime(first.year, first.month, first.day, tzinfo=context.zone)
     if clause.event != "received":
         kind = "open" if clause.event == "opened" else "click"
-        return evaluate.id_bytes(tracking.engaged(kind, [clause.mailing] if clause.mailing else None, since))
+        return tracking.engaged(kind, [clause.mailing] if clause.mailing else None, since)
     sent = Delivery.objects.filter(outcome=Delivery.Outcome.SENT)
     if clause.mailing is not None:
         sent = sent.filter(origin_id=clause.mailing)
     if since is not None:
         sent = sent.filter(at__gte=since)
-    return evaluate.id_bytes(sent.values_list("contact_id", flat=True).distinct())
+    return sent.values_list("contact_id", flat=True).distinct()
 
 
-def _said(topic: UUID, at: datetime | None) -> dict[str, frozenset[bytes]]:
-    """Who is in and who is out of a topic, of everybody."""
-    return {state: evaluate.id_bytes(consent.ids_in_state(topic, state, at)) for state in ("opted_in", "opted_out")}
-
-
-def _in_state(clause: TopicIs, ids: frozenset[bytes], said: dict[str, frozenset[bytes]]) -> frozenset[bytes]:
-    """Those of a frame's people who are in the state; the rest has made no choice."""
-    if clause.state == "no_choice":
-        return ids - said["opted_in"] - said["opted_out"]
-    return ids & said[clause.state]
+def _in_state(clause: TopicIs, everybody: Iterable[UUID], at: datetime | None) -> set[UUID]:
+    """Who is in the state; whoever is neither in nor out has made no choice."""
+    if clause.state != "no_choice":
+        return consent.ids_in_state(clause.topic, clause.state, at)
+    said = (consent.ids_in_state(clause.topic, state, at) for state in ("opted_in", "opted_out"))
+    return set(everybody).difference(*said)
 
 
 def members(rule: AnyRule, at: datetime | None = None, catalog: Catalog | None = None) -> list[bytes]:
@@ -112,8 +133,10 @@ def members(rule: AnyRule, at: datetime | None = None, catalog: Catalog | None =
     catalog = catalog or catalogs.load()
     rule = as_rule(rule, catalog)
     found: list[bytes] = []
-    for frame, context in evaluated(rule, catalog, at):
-        found += frame["id"].filter(evaluate.matches(rule, frame, context)).to_list()
+    for frame, context in evaluated(rule, catalog, at, ids=True):
+        ids = frame.columns["id"]
+        assert isinstance(ids, pl.Series)
+        found += ids.filter(pl.Series(evaluate.matches(rule, frame, context))).to_list()
     return sorted(found)
 
 
@@ -137,8 +160,8 @@ def counts(rule: Rule, nodes: list[Node], catalog: Catalog) -> list[int]:
     """How many people each of these parts of the rule matches by itself."""
     totals = [0] * len(nodes)
     for frame, context in evaluated(rule, catalog):
-        row = evaluate.every(nodes, frame, context).row(0)
-        totals = [total + int(n) for total, n in zip(totals, row, strict=True)]
+        found = evaluate.masks(nodes, frame, context)
+        totals = [total + int(mask.sum()) for total, mask in zip(totals, found, strict=True)]
     return totals
 
 
@@ -163,8 +186,10 @@ def sample(rule: AnyRule, n: int = 5, catalog: Catalog | None = None) -> list[Ma
 
 def _sensitivity(clause: Clause, catalog: Catalog) -> Sensitivity:
     match clause:
-        case TopicIs():
+        case TopicIs() | Sample():
             return Sensitivity.IDENTITY
+        case InSegment():
+            return clause.tier
         case Engaged():
             return catalog.mailings[clause.mailing].tier if clause.mailing else Sensitivity.IDENTITY
         case _:
@@ -191,7 +216,7 @@ def mixes_identifiers_with_health(rule: Rule, catalog: Catalog) -> bool:
 
 def _points(clause: Clause, catalog: Catalog) -> bool:
     """Whether a clause can point at one person. An age does not: thousands share it."""
-    if isinstance(clause, TopicIs | Engaged) or not catalog.fields[clause.attribute].identifier:
+    if not isinstance(clause, About) or not catalog.fields[clause.attribute].identifier:
         return False
     return not (isinstance(clause, DateIs) and clause.op == "age_between")
 

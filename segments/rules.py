@@ -27,6 +27,7 @@ from segments.tree import (
     Node,
     NumberIs,
     Rule,
+    Span,
     TextIs,
     TopicIs,
     YesNoIs,
@@ -195,8 +196,8 @@ class _Parser:
             mailing = _id(raw["mailing"], "Choose a mailing.")
             if mailing not in self.catalog.mailings:
                 raise BadValue("There is no such mailing, or nothing of it has been sent yet.")
-        days = None if raw.get("days") is None else values.count(raw["days"])
-        return Engaged(event, op == "did", mailing, days)
+        span = None if raw.get("days") is None else Span(values.count(raw["days"]))
+        return Engaged(event, op == "did", mailing, span=span)
 
 
 def _only(raw: dict[Any, Any], allowed: set[str]) -> None:
@@ -224,8 +225,7 @@ def _build(  # noqa: PLR0911, PLR0912  one case per form
     key, moment = field.key, field.kind == "datetime"
     match op.takes:
         case Takes.NOTHING:
-            text = field.kind in ("text", "choice")
-            return Empty(key, op.name == "is_empty", text=text, coded=field.kind == "coded")
+            return Empty(key, op.name == "is_empty", coded=field.kind == "coded")
         case Takes.TEXT:
             return TextIs(key, op.name, (values.text(value),))
         case Takes.TEXTS:
@@ -244,10 +244,10 @@ def _build(  # noqa: PLR0911, PLR0912  one case per form
             first, second = values.days(value)
             return DateIs(key, op.name, first=first, second=second, moment=moment)
         case Takes.COUNT:
-            return DateIs(key, op.name, count=values.count(value), moment=moment)
+            return DateIs(key, op.name, span=Span(values.count(value)), moment=moment)
         case Takes.AGES:
             low, high = values.ages(value)
-            return DateIs(key, op.name, count=low, upto=high, moment=moment)
+            return DateIs(key, op.name, low=low, high=high, moment=moment)
         case Takes.YES_NO:
             return YesNoIs(key, values.yes_no(value))
         case Takes.CODES:
@@ -263,7 +263,7 @@ def _coded(key: str, has: bool, codes: tuple[str, ...], when: Any) -> HasCode:
         raise BadValue('"when" is "ever", "active", {"in_last": n}, {"started_in_last": n} or {"between": {…}}.')
     assert isinstance(name, str)
     if takes is Takes.COUNT:
-        return HasCode(key, has, codes, name, count=values.count(given))
+        return HasCode(key, has, codes, name, span=Span(values.count(given)))
     if takes is Takes.DAYS:
         first, second = values.days(given)
         return HasCode(key, has, codes, name, first=first, second=second)

@@ -6,6 +6,7 @@ from datetime import date
 from segments import operators
 from segments.catalog import Catalog
 from segments.tree import (
+    About,
     Ago,
     Clause,
     DateIs,
@@ -60,6 +61,7 @@ class _Teller:
             return f"they {operators.TOPIC_STATES[clause.state]} “{topic}”"
         if isinstance(clause, Engaged):
             return self._engaged(clause)
+        assert isinstance(clause, About)
         field = self.catalog.fields[clause.attribute]
         says = next((op.says for op in operators.BY_KIND[field.kind] if op.name == _name(clause)), "is {0}")
         return f"{field.label} {says.format(self._given(clause))}".rstrip()
@@ -90,16 +92,16 @@ class _Teller:
 
     def _date(self, clause: DateIs) -> str:
         if clause.op == "age_between":
-            return f"{clause.count} to {clause.upto}"
+            return f"{clause.low} to {clause.high}"
         if clause.first is None:
-            return _days(clause.count)
+            return _days(clause.span.count if clause.span else 0)
         if clause.second is None:
             return _day(clause.first)
         return f"{_day(clause.first)} to {_day(clause.second)}"
 
     def _engaged(self, clause: Engaged) -> str:
         mailing = self.catalog.mailings[clause.mailing].label if clause.mailing else "any mailing"
-        within = "" if clause.days is None else f" in the last {_days(clause.days)}"
+        within = "" if clause.span is None else f" in the last {_days(clause.span.count)}"
         if clause.did:
             return f"they {operators.EVENTS[clause.event]} {mailing}{within}"
         return f"they did not {operators.EVENTS_NOT[clause.event]} {mailing}{within}"
@@ -134,19 +136,20 @@ def _days(count: int) -> str:
 def _day(day: Day) -> str:
     if isinstance(day, date):
         return f"{day.day} {day:%b %Y}"
-    if isinstance(day, Ago) and day.days == 0:
+    if isinstance(day, Ago) and day.count == 0:
         return "today"
-    return f"{_days(abs(day.days))} {'ago' if day.days < 0 else 'from now'}"
+    return f"{_days(abs(day.count))} {'ago' if day.count < 0 else 'from now'}"
 
 
 def _when(clause: HasCode) -> str:
+    days = _days(clause.span.count if clause.span else 0)
     match clause.when:
         case "active":
             return ", active today"
         case "in_last":
-            return f", in the last {_days(clause.count)}"
+            return f", in the last {days}"
         case "started_in_last":
-            return f", started in the last {_days(clause.count)}"
+            return f", started in the last {days}"
         case "between":
             assert clause.first is not None
             assert clause.second is not None

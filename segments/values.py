@@ -126,7 +126,7 @@ def ages(raw: Any) -> tuple[int, int]:
 def days(raw: Any) -> tuple[Day, Day]:
     first, second = (day(end) for end in ends(raw))
     fixed = isinstance(first, date) and isinstance(second, date) and first > second
-    if fixed or (isinstance(first, Ago) and isinstance(second, Ago) and first.days > second.days):
+    if fixed or (isinstance(first, Ago) and isinstance(second, Ago) and first.count > second.count):
         raise BadValue("The first day is after the second.")
     return first, second
 

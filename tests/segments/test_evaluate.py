@@ -11,13 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts.records import Coded, Record
-from segments import frames
+from segments import columns
+from segments.columns import Numbers
 from segments.evaluate import Context, matches
 from segments.operators import BY_KIND
 from segments.rules import parse
 from segments.schema import json_schema
 from segments.sentence import sentence
-from segments.tree import Engaged, TopicIs, clauses_of
+from segments.tree import Clause, Engaged, TopicIs, asked_of_facts
 from tests.segments import people as make
 from tests.segments import reference
 from tests.segments.reference import Someone, World
@@ -30,25 +31,23 @@ def by_polars(raw: dict[str, Any], persons: list[Someone], world: World) -> list
     rule = parse(raw, make.CATALOG)
     assert sentence(rule, make.CATALOG).endswith(".")
     records = [
-        (UUID(int=n), Record(p.values, {k: [Coded(c, "", a, z) for c, a, z in e] for k, e in p.coded.items()}))
+        (n, UUID(int=n), Record(p.values, {k: [Coded(c, "", a, z) for c, a, z in e] for k, e in p.coded.items()}))
         for n, p in enumerate(persons)
     ]
-    clauses = clauses_of(rule.root)
 
-    def who(clause: dict[str, Any]) -> frozenset[bytes]:
-        found = (n for n, p in enumerate(persons) if reference._clause(clause, p, world))
-        return frozenset(UUID(int=n).bytes for n in found)
+    def who(clause: dict[str, Any]) -> Numbers:
+        return Numbers.of([n for n, p in enumerate(persons) if reference._clause(clause, p, world)])
 
-    topics = {c: who({"topic": str(c.topic), "op": c.state}) for c in clauses if isinstance(c, TopicIs)}
-    engaged = {
-        Engaged(c.event, True, c.mailing, c.days): who(
-            {"event": c.event, "mailing": c.mailing and str(c.mailing), "days": c.days}
-        )
-        for c in clauses
-        if isinstance(c, Engaged)
-    }
-    context = Context(world.now, world.zone, topics, engaged)
-    return matches(rule, frames.frame(records, make.KINDS), context).to_list()
+    sets: dict[Clause, Numbers] = {}
+    for c in asked_of_facts(rule):
+        if isinstance(c, TopicIs):
+            sets[c] = who({"topic": str(c.topic), "op": c.state})
+        elif isinstance(c, Engaged):
+            days = c.span and c.span.count
+            sets[c] = who({"event": c.event, "mailing": c.mailing and str(c.mailing), "days": days})
+    frame = columns.of_people(records, make.KINDS)
+    found: list[bool] = matches(rule, frame, Context(world.now, world.zone, sets)).tolist()
+    return found
 
 
 def agree(raw: dict[str, Any], persons: list[Someone], world: World) -> None:
