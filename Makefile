@@ -1,5 +1,5 @@
 # Two commands are all a newcomer needs: make run, make test. Each installs what it needs, once.
-.PHONY: run test check fix bench lock links clean
+.PHONY: run test check fix bench seed-million lock links clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
@@ -32,6 +32,10 @@ fix: $(VENV)/dev.stamp ## what the linter can mend itself
 bench: $(VENV)/dev.stamp node_modules/.stamp ## make bench BENCH=name SIZE=n runs bench/<name>.py
 	@test -f "bench/$(BENCH).py" || { echo "Choose one: make bench BENCH=name SIZE=n, with name of: $$(ls bench | sed -n 's/\.py$$//p' | grep -v '^_' | tr '\n' ' ')"; exit 1; }
 	@env -u DATABASE_URL -u CARILLON_HOME CARILLON_EAGER_TASKS=0 DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m bench.$(BENCH) $(SIZE)
+
+seed-million: SIZE = 1000000
+seed-million: $(VENV)/run.stamp ## fill an empty database with SIZE made-up people and a year of campaigns
+	@$(BIN)/python -m bench.million $(SIZE)
 
 links: ## fresh sign-in links for the run that is going on
 	@CARILLON_LOCAL_RUN=1 CARILLON_PUBLIC_URL=http://localhost:$(PORT) $(BIN)/python manage.py sign_in_links
