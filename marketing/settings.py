@@ -200,6 +200,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "contacts-sweep": {"task": "contacts.sweep_imports", "schedule": 30.0},
     "accounts-sessions": {"task": "accounts.purge_sessions", "schedule": 60.0},
     "tracking-purge": {"task": "tracking.purge", "schedule": 3600.0},
+    "segments-memberships": {"task": "segments.refresh_used", "schedule": 60.0},
+    "segments-forget": {"task": "segments.purge_memberships", "schedule": 3600.0},
 }
 for _entry in CELERY_BEAT_SCHEDULE.values():
     _entry["options"] = {"expires": _entry["schedule"]}
@@ -216,6 +218,12 @@ DELIVERY_PARALLEL = int(os.environ.get("CARILLON_DELIVERY_PARALLEL", "2"))
 
 #: TRK-05: opens and clicks are forgotten after this long.
 TRACKING_RETENTION_DAYS = int(os.environ.get("CARILLON_TRACKING_RETENTION_DAYS", "730"))
+
+#: segments.membership: who was in a segment when is forgotten after this long, but for who was in it last.
+MEMBERSHIP_DAYS = int(os.environ.get("CARILLON_MEMBERSHIP_DAYS", "730"))
+
+#: segments.store.memory: bytes of opened columns a process may keep (given in megabytes).
+SEGMENTS_MEMORY = int(os.environ.get("CARILLON_SEGMENTS_MEMORY", "512")) * 1024 * 1024
 
 #: phi.keyring: the provider class and, for the local one, its file (0600; never in the database or its backups).
 PHI_KEY_PROVIDER = os.environ.get("CARILLON_KEY_PROVIDER", "phi.providers.LocalKeyFile")
