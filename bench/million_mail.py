@@ -221,7 +221,7 @@ SELECT gen_random_uuid(), contact_id, topic_id, act, at, source, %(evidence)s, k
 SUPPRESSIONS = """
 INSERT INTO consent_suppression (id, address_hash, topic_id, reason, opted_out, note, at, release_note)
 SELECT DISTINCT ON (l.address_hash, l.topic_id) gen_random_uuid(), l.address_hash, l.topic_id, l.reason,
-    l.reason = 'unsubscribed', %(note)s, coalesce(e.at, %(now)s), %(note)s
+    l.reason = 'unsubscribed', %(note)s, coalesce(e.at, %(now)s), %(release_note)s
 FROM leaving l LEFT JOIN (
     SELECT e.contact_id, o.topic_id, e.at FROM tracking_event e JOIN delivery_origin o ON o.id = e.origin_id
     WHERE e.kind = 'unsubscribe') e ON e.contact_id = l.contact_id AND e.topic_id = l.topic_id
@@ -290,9 +290,14 @@ def _send(cursor: Any, campaign: Any, made: Ground, share: float, *, salt: int) 
     print(f"  campaign {salt + 1} of {len(made.campaigns)}", flush=True)
 
 
-def _leave(cursor: Any, leaving: list[Leaving]) -> None:
+def _sealed(model: Any, field: str, value: Any) -> Any:
+    """As it stands in the column: one ciphertext for all rows that say the same."""
     from django.db import connection
 
+    return model._meta.get_field(field).get_db_prep_save(value, connection)
+
+
+def _leave(cursor: Any, leaving: list[Leaving]) -> None:
     from consent.models import LedgerEntry, Suppression
     from core import clock
 
@@ -305,8 +310,9 @@ def _leave(cursor: Any, leaving: list[Leaving]) -> None:
     cursor.execute("ANALYZE leaving")
     params = {
         "now": clock.now() - timedelta(hours=30),
-        "evidence": LedgerEntry._meta.get_field("evidence").get_db_prep_save({}, connection),
-        "note": Suppression._meta.get_field("note").get_db_prep_save("", connection),
+        "evidence": _sealed(LedgerEntry, "evidence", {}),
+        "note": _sealed(Suppression, "note", ""),
+        "release_note": _sealed(Suppression, "release_note", ""),
     }
     for statement in (UNSUBSCRIBES, OPT_OUTS, SUPPRESSIONS):
         cursor.execute(statement, params)
