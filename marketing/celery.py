@@ -11,3 +11,4 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 # Otherwise the threads of the web server would each find an application without settings.
 app.set_default()
 app.autodiscover_tasks()
+app.autodiscover_tasks(related_name="tasks_membership")

@@ -1,18 +1,31 @@
 """Change segments. A rule is parsed before it is kept, so what is kept made sense on that day."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
+from pyroaring import BitMap
 
 from accounts.policy import Action
 from accounts.queries import person_of
 from audit import commands as audit
 from core import clock
 from core.actors import By
-from segments import asking, queries
+from core.sensitivity import Sensitivity
+from segments import asking, bitmaps, membership, queries, uses
 from segments import catalog as catalogs
 from segments.catalog import Catalog
-from segments.errors import Archived, IdentifiersWithHealth, NameMissing, NotTheLatest, PartTooSmall
+from segments.errors import (
+    Archived,
+    IdentifiersWithHealth,
+    NameMissing,
+    NotARule,
+    NotASnapshot,
+    NotTheLatest,
+    PartTooSmall,
+)
 from segments.models import Segment
 from segments.rules import parse
 from segments.sentence import sentence
@@ -20,6 +33,7 @@ from segments.tree import Group, Node, Rule
 from segments.values import BadValue, text
 
 MAX_NAME = 120
+EMPTY = BitMap()
 
 
 def _name(name: str) -> str:
@@ -113,12 +127,15 @@ def edit(
         )
     segment.name, segment.description = _name(name), _description(description)
     ruled_otherwise = segment.rule != rule
-    kept = _kept(segment, rule, by)
+    if segment.kind == Segment.Kind.SNAPSHOT and ruled_otherwise:
+        raise NotARule("Who is in a snapshot does not follow from a rule. Add or remove people, or take another one.")
+    kept = {} if segment.kind == Segment.Kind.SNAPSHOT else _kept(segment, rule, by)
     segment.revision += 1
     if ruled_otherwise:
         segment.last_count = segment.counted_at = None
         segment.saved_by = person_of(by)
     segment.save()
+    uses.look_soon(segment)
     audit.record("segment.edited", by=by, target=segment, revision=segment.revision, rule=ruled_otherwise, **kept)
     return segment
 
@@ -132,9 +149,10 @@ def duplicate(segment: Segment, *, by: By) -> Segment:
 
 @transaction.atomic
 def archive(segment: Segment, *, by: By) -> Segment:
-    """Take a segment off the lists. Campaigns that use it keep it."""
+    """Take a segment off the lists. Campaigns that use it keep it. Raises InUse where something else relies on it."""
     segment = _locked(segment)
     if segment.archived_at is None:
+        uses.permit_archiving(segment)
         segment.archived_at = clock.now()
         segment.save(update_fields=["archived_at"])
         audit.record("segment.archived", by=by, target=segment)
@@ -156,3 +174,63 @@ def keep_count(segment: Segment, count: int) -> None:
     """Remember what was counted last; no part of the segment's history."""
     segment.last_count, segment.counted_at = count, clock.now()
     Segment.objects.filter(pk=segment.pk).update(last_count=count, counted_at=segment.counted_at)
+
+
+def snapshot(rule: object, *, name: str, description: str = "", by: By) -> Segment:
+    """Keep whoever a rule matches now, for good, as a segment of its own. Raises what `create` raises."""
+    at = clock.now()
+    return _take(rule, membership.members_of(rule, at), at, name=name, description=description, by=by)
+
+
+@transaction.atomic
+def _take(rule: object, members: BitMap, at: datetime, *, name: str, description: str, by: By) -> Segment:
+    segment = Segment(kind=Segment.Kind.SNAPSHOT, name=_name(name), description=_description(description))
+    kept = _kept(segment, rule, by)
+    segment.created_by = segment.saved_by = person_of(by)
+    segment.save()
+    membership.keep(segment, members, None, at=at, told=False)
+    audit.record("segment.snapshot_taken", by=by, target=segment, people=len(members), **kept)
+    return segment
+
+
+@transaction.atomic
+def start_list(*, name: str, description: str = "", tier: Sensitivity = Sensitivity.PHI, by: By) -> Segment:
+    """A snapshot of nobody, to put people into by hand. `tier`: what being on it may say of somebody."""
+    segment = Segment(kind=Segment.Kind.SNAPSHOT, name=_name(name), description=_description(description))
+    segment.rule, segment.tier = {}, tier
+    segment.created_by = segment.saved_by = person_of(by)
+    segment.save()
+    membership.keep(segment, EMPTY, None, at=clock.now(), told=False)
+    audit.record("segment.list_started", by=by, target=segment, tier=str(tier))
+    return segment
+
+
+@transaction.atomic
+def add_people(segment: Segment, ids: Iterable[UUID], *, by: By) -> int:
+    """Put people into a snapshot; how many were not in it before. Raises NotASnapshot, MembershipUnreadable."""
+    return _move(segment, by, adding=membership.numbers_of(ids))
+
+
+@transaction.atomic
+def remove_people(segment: Segment, ids: Iterable[UUID], *, by: By) -> int:
+    """Take people out of a snapshot; how many were in it. Raises NotASnapshot, MembershipUnreadable."""
+    return _move(segment, by, removing=membership.numbers_of(ids))
+
+
+def _move(segment: Segment, by: By, *, adding: BitMap = EMPTY, removing: BitMap = EMPTY) -> int:
+    with membership.alone_on(segment.pk):
+        segment = Segment.objects.get(pk=segment.pk)
+        if segment.kind != Segment.Kind.SNAPSHOT:
+            raise NotASnapshot(
+                "A rule says who is in this segment. Take a snapshot of it, and add or remove people there."
+            )
+        if segment.archived_at is not None:
+            raise Archived("This segment is archived. Restore it before you change it.")
+        before = bitmaps.read(segment.pk)
+        members = (before.members if before else EMPTY) | adding
+        change = membership.keep(segment, members - removing, before, at=clock.now(), told=True)
+    moved = len(change.entered) + len(change.left)
+    if moved:
+        action = "segment.people_added" if adding else "segment.people_removed"
+        audit.record(action, by=by, target=segment, people=moved)
+    return moved

@@ -65,3 +65,25 @@ class TooManyQuestions(DomainError):
     """The asker's allowance of questions for today is used up."""
 
     status = 429
+
+
+class MembershipUnreadable(DomainError):
+    """A kept bitmap was altered or damaged: it is not trusted."""
+
+
+class NotKept(DomainError):
+    """Nobody looked who was in the segment then, or it has been forgotten since."""
+
+    status = 404
+
+
+class NotARule(DomainError):
+    """A snapshot has no rule to change."""
+
+
+class NotASnapshot(DomainError):
+    """People are added to and taken out of snapshots only: a rule finds its own."""
+
+
+class InUse(DomainError):
+    """The segment is part of something that relies on it."""

@@ -143,7 +143,10 @@ class FactFile(models.Model):
 
 
 class Membership(models.Model):
-    """Who was in a segment at a moment: a Roaring bitmap of contact numbers, sealed under a data key of its own."""
+    """Who was in a segment at a moment: a Roaring bitmap of contact numbers, sealed under a data key of its own.
+
+    Written by segments.bitmaps alone, and never changed but for `seen_at`.
+    """
 
     DATA = Declaration(wrapped=("data_key",), sealed=("members",), safe=("*",))
 
@@ -157,6 +160,8 @@ class Membership(models.Model):
     count = models.PositiveIntegerField()
     entered = models.PositiveIntegerField(default=0)
     left = models.PositiveIntegerField(default=0)
+    #: 0: `members` are all of them. n: who differs from the row before, which is step n - 1.
+    steps = models.PositiveSmallIntegerField(default=0)
     kek_id = models.CharField(max_length=40)
     data_key = models.BinaryField()
     members = models.BinaryField()
