@@ -1,7 +1,7 @@
 """Pieces of an import, each sealed under the import's own data key and bound to its place."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -9,7 +9,9 @@ import msgspec
 from contacts.models import Import, ImportChunk
 from phi import seal
 
-SOURCE, ROWS, REFUSED, UNDO = "source", "rows", "refused", "undo"
+SOURCE, ROWS, PEOPLE, REFUSED, UNDO = "source", "rows", "people", "refused", "undo"
+#: The file itself, in all the forms it goes through.
+FILE = (SOURCE, ROWS, PEOPLE)
 
 
 class Box:
@@ -31,12 +33,13 @@ class Box:
         found = self.owner.chunks.filter(kind=kind, position=position).values_list("sealed", flat=True).first()
         return None if found is None else seal.open_sealed(bytes(found), key=self.key, aad=self._aad(kind, position))
 
-    def put_list(self, kind: str, position: int, items: list[Any]) -> None:
+    def put_list(self, kind: str, position: int, items: Sequence[Any]) -> None:
         self.put(kind, position, msgspec.msgpack.encode(items), len(items))
 
-    def take_list(self, kind: str, position: int) -> list[Any]:
+    def take_list(self, kind: str, position: int, item: Any = Any) -> list[Any]:
+        """What was put there, each as an `item`; nothing past the end."""
         raw = self.take(kind, position)
-        return msgspec.msgpack.decode(raw) if raw else []
+        return msgspec.msgpack.decode(raw, type=list[item]) if raw else []
 
     def positions(self, kind: str) -> list[int]:
         return list(self.owner.chunks.filter(kind=kind).order_by("position").values_list("position", flat=True))

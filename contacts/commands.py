@@ -100,7 +100,8 @@ def _write_one(person: Person, known: upsert.Known | None, by: By) -> Contact:
             )
     try:
         with transaction.atomic():
-            written = upsert.apply(upsert.Plan([upsert.Change(0, known, merged)]))
+            indexes = upsert.index_of("email", merged.email), upsert.index_of("external_id", merged.external_id)
+            written = upsert.apply(upsert.Plan([upsert.Change(0, known, merged, *indexes)]))
     except IntegrityError:
         written = []
     if not written:
@@ -177,9 +178,10 @@ def upsert_many(people: Sequence[Person], *, by: By, fold: bool = False) -> Upse
             places.append(position)
         except (BadValue, UnknownAttribute) as problem:
             result.refused[position] = str(problem)
-    held = upsert.hold(clean)
+    marks = upsert.marks_of(clean)
+    held = upsert.hold(clean, marks)
     for _attempt in range(3):
-        planned = upsert.plan(clean, fold=fold, held=held)
+        planned = upsert.plan(clean, marks, fold=fold, held=held)
         written = upsert.apply(planned)
         done = {item.position for item in written}
         for item in written:
@@ -195,6 +197,7 @@ def upsert_many(people: Sequence[Person], *, by: By, fold: bool = False) -> Upse
         if not lost:
             break
         clean, places = [clean[i] for i in lost], [places[i] for i in lost]
+        marks = upsert.marks_of(clean)
     else:
         result.refused.update(dict.fromkeys(places, BUSY))
     touched = result.created + result.changed

@@ -5,8 +5,9 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import IO
+
+import msgspec
 
 from contacts.errors import BadFile
 
@@ -22,8 +23,7 @@ HEAD = 256 * 1024
 _LOOKS_LIKE_VALUE = re.compile(r"^\S+@\S+\.\S+$|^[\d\s./:-]+$")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """One record of the file; `problem` says why it cannot be used as it stands."""
 
     line: int
@@ -167,7 +167,7 @@ def rows(stream: IO[bytes], *, encoding: str, delimiter: str) -> Iterator[Row]:
             continue
         if len(cells) > MAX_COLUMNS:
             yield Row(start, [], f"more than {MAX_COLUMNS:,} cells")
-        elif any(cell.strip() for cell in cells):
+        elif "".join(cells).strip():
             yield Row(start, cells)
 
 
@@ -182,7 +182,7 @@ def checked(row: Row, width: int) -> Row:
         return Row(row.line, cells[:width])
     if len(cells) < width:
         return Row(row.line, cells, f"has {len(cells)} cells where the header has {width}")
-    if any("\ufffd" in cell for cell in cells):
+    if "\ufffd" in "".join(cells):
         return Row(row.line, cells, "holds characters that cannot be read in this encoding")
     return row
 

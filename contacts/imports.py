@@ -145,6 +145,7 @@ def check(owner: Import, *, by: By) -> Import:
         owner.coded_attribute.key if owner.coded_attribute else None,
     )
     _rewind(owner)
+    chunks.forget(owner, [chunks.PEOPLE])
     owner.state, owner.tripwire_released_by, owner.leased_until = State.CHECKING, None, None
     owner.save()
     enqueue("contacts.run_import", owner.pk)
@@ -158,6 +159,10 @@ def start(owner: Import, *, by: By) -> Import:
     locked = Import.objects.select_for_update().get(pk=owner.pk)
     if locked.state != State.CHECKED:
         raise WrongState("Only a file whose dry run is complete can be imported. Start the dry run first.")
+    if locked.problems.get("meanings") != mapping.meanings(locked.mapping["columns"], queries.attributes()):
+        raise WrongState(
+            "An attribute was changed since the dry run. Look at the columns again and repeat the dry run."
+        )
     _none_running(locked)
     ImportChunk.objects.filter(kind=chunks.UNDO).exclude(owner=locked).delete()
     seen: dict[str, Any] = {
@@ -279,7 +284,7 @@ def discard(owner: Import, *, by: By) -> Import:
     locked = _open(owner)
     locked.state = State.DISCARDED
     _rewind(locked)
-    chunks.forget(locked, [chunks.SOURCE, chunks.ROWS])
+    chunks.forget(locked, chunks.FILE)
     locked.save()
     audit("import.discarded", by=by, target=locked)
     return locked

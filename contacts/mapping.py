@@ -4,14 +4,16 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from contacts.commands import Person, clean_coded
 from contacts.csvfile import Row
 from contacts.errors import BadMapping, BadValue
 from contacts.models import Attribute, Import, Kind, SavedMapping
 from contacts.records import Coded
+from contacts.upsert import Marks, marks_of
 from contacts.values import parse
 from phi.keyring import keyring
 
@@ -135,40 +137,84 @@ def check(columns: Sequence[str], shape: str, live: Mapping[str, Attribute], cod
         raise BadMapping("Map a column to External id or to Email, so that people can be told apart.")
 
 
-@dataclass(slots=True)
-class Batch:
+def meanings(columns: Sequence[str], live: Mapping[str, Attribute]) -> str:
+    """Changes whenever a cell of these columns could come to mean something else than it did."""
+    used = [[key, live[key].kind, live[key].choices] for key in columns if key in live]
+    return hashlib.sha256(msgspec.msgpack.encode(used)).hexdigest()
+
+
+class Batch(msgspec.Struct, array_like=True):
     """The rows of a chunk as people, in order, beside those that cannot be."""
 
-    people: list[Person] = field(default_factory=list)
-    #: For each person, the places (in the chunk) of the rows that speak of them.
-    places: list[list[int]] = field(default_factory=list)
+    rows: int
+    people: list[Person] = []
+    #: For each person, the places (in the chunk) of the rows that speak of them, and the line of the first.
+    places: list[list[int]] = []
+    lines: list[int] = []
     #: place in the chunk -> why not
-    refused: dict[int, str] = field(default_factory=dict)
+    refused: dict[int, str] = {}
+    marks: Marks = msgspec.field(default_factory=Marks)
+
+    def add(self, person: Person, places: list[int], line: int) -> None:
+        self.people.append(person)
+        self.places.append(places)
+        self.lines.append(line)
+
+    def keep(self, positions: Sequence[int]) -> None:
+        """Only these of the people."""
+        lists: tuple[list[Any], ...] = (self.people, self.places, self.lines, self.marks.externals, self.marks.emails)
+        for each in lists:
+            each[:] = [each[position] for position in positions]
+
+
+class _Problem(str):
+    """Why a cell cannot be taken."""
+
+
+class _Cells(dict[str, Any]):
+    """What the cells of one column mean, each distinct one parsed once: a value, None (says nothing) or a _Problem."""
+
+    def __init__(self, attribute: Attribute, *, day_first: bool) -> None:
+        super().__init__()
+        self._attribute, self._day_first = attribute, day_first
+
+    def __missing__(self, cell: str) -> Any:
+        meaning: Any = None
+        if cell and not cell.isspace():
+            try:
+                meaning = parse(self._attribute.kind, cell, self._attribute, day_first=self._day_first)
+            except BadValue as problem:
+                meaning = _Problem(f"{self._attribute.label}: {problem}")
+        self[cell] = meaning
+        return meaning
+
+    @property
+    def sound(self) -> bool:
+        return not any(type(meaning) is _Problem for meaning in self.values())
 
 
 def people_of(rows: Sequence[Row], columns: Sequence[str], live: Mapping[str, Attribute], *, day_first: bool) -> Batch:
-    """One row a person. An empty cell says nothing; it clears nothing."""
-    wanted = [(place, live[key]) for place, key in enumerate(columns) if key]
-    batch = Batch()
-    for place, row in enumerate(rows):
-        if row.problem:
-            batch.refused[place] = row.problem
-            continue
-        person: dict[str, Any] = {}
-        problems = []
-        for column, attribute in wanted:
-            cell = row.cells[column]
-            if not cell or cell.isspace():
-                continue
-            try:
-                person[attribute.key] = parse(attribute.kind, cell, attribute, day_first=day_first)
-            except BadValue as problem:
-                problems.append(f"{attribute.label}: {problem}")
+    """One row a person, parsed by column. An empty cell says nothing; it clears nothing."""
+    batch = Batch(len(rows), refused={place: row.problem for place, row in enumerate(rows) if row.problem})
+    usable = [place for place, row in enumerate(rows) if not row.problem]
+    if not usable:
+        return batch
+    raw = list(zip(*(rows[place].cells for place in usable), strict=True))
+    keys = [key for key in columns if key]
+    parsed: list[list[Any]] = []
+    sound = True
+    for cells in (raw[column] for column, key in enumerate(columns) if key):
+        meant = _Cells(live[keys[len(parsed)]], day_first=day_first)
+        parsed.append([meant[cell] for cell in cells])
+        sound = sound and meant.sound
+    for place, said in zip(usable, zip(*parsed, strict=True), strict=True):
+        problems = () if sound else [meaning for meaning in said if type(meaning) is _Problem]
         if problems:
             batch.refused[place] = "; ".join(problems)
         else:
-            batch.people.append(Person(person))
-            batch.places.append([place])
+            values = {key: value for key, value in zip(keys, said, strict=True) if value is not None}
+            batch.add(Person(values), [place], rows[place].line)
+    batch.marks = marks_of(batch.people)
     return batch
 
 
@@ -177,7 +223,7 @@ def coded_of(
 ) -> Batch:
     """Many rows a person: one entry a row, gathered by the person's external id."""
     at = {role: columns.index(role) for role in CODED_ROLES if role in columns}
-    batch = Batch()
+    batch = Batch(len(rows))
     entries: dict[str, list[Coded]] = {}
     places: dict[str, list[int]] = {}
     for place, row in enumerate(rows):
@@ -196,6 +242,6 @@ def coded_of(
         entries.setdefault(who, []).append(entry)
         places.setdefault(who, []).append(place)
     for who, found in entries.items():
-        batch.people.append(Person({"external_id": who}, {coded.key: found}))
-        batch.places.append(places[who])
+        batch.add(Person({"external_id": who}, {coded.key: found}), places[who], rows[places[who][0]].line)
+    batch.marks = marks_of(batch.people)
     return batch

@@ -85,6 +85,7 @@ class Import(models.Model):
         UNDOING = "UNDOING", "Being undone"
         UNDONE = "UNDONE", "Undone"
         FAILED = "FAILED", "Failed"
+        CANCELLED = "CANCELLED", "Cancelled"
         DISCARDED = "DISCARDED", "Discarded"
 
     class Shape(TextChoices):
@@ -140,7 +141,8 @@ class ImportChunk(models.Model):
     DATA = Declaration(sealed=("sealed",), safe=("*",))
 
     owner = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="chunks")
-    #: source: bytes as uploaded · rows: parsed, ready to take · refused: with reasons · undo: what was before.
+    #: source: bytes as uploaded · rows: parsed · people: as the dry run understood them · refused: with reasons ·
+    #: undo: what was before.
     kind = models.CharField(max_length=8)
     position = models.PositiveIntegerField()
     rows = models.PositiveIntegerField(default=0)
@@ -158,10 +160,13 @@ class ImportKey(models.Model):
 
     DATA = Declaration(blind=("digest",), safe=("*",))
 
-    owner = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="keys")
+    #: Two million rows for a file of a million: no index but the one below, and no check that its import is there.
+    owner = models.ForeignKey(
+        Import, on_delete=models.CASCADE, related_name="keys", db_index=False, db_constraint=False
+    )
     digest = models.BinaryField(max_length=32)
     row = models.PositiveIntegerField()
-    #: contacts.imports.run: 0 unchanged, 1 changed, 2 created.
+    #: contacts.importing.keys: 0 unchanged, 1 changed.
     outcome = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
@@ -176,7 +181,10 @@ class ImportTouch(models.Model):
 
     DATA = Declaration(safe=("*",))
 
-    owner = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="touches")
+    #: Written a row a person of the import that is locked meanwhile: its being there needs no check.
+    owner = models.ForeignKey(
+        Import, on_delete=models.CASCADE, related_name="touches", db_index=False, db_constraint=False
+    )
     contact_id = models.UUIDField(db_index=True)
     created = models.BooleanField()
     at = models.DateTimeField()

@@ -7,15 +7,16 @@ has makes a new person even where the address is known, because a family may sha
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.db import IntegrityError, connection, transaction
 
 from contacts import locks
 from contacts.models import Contact
 from contacts.records import Coded, Record
 from contacts.seal import SealedRow, key_of, open_record, seal_record
-from contacts.values import Value
 from core import clock
 from core.ids import uuid7
 from phi import blind, seal
@@ -24,13 +25,19 @@ from phi import blind, seal
 ADDRESS_LOCK = 0x0CA11  # any constant
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """What somebody says about one person. A value of None clears it; a key that is absent leaves it as it is."""
 
-    values: dict[str, Value | None]
+    values: dict[str, Any]
     #: Lists replace what is known, or are folded into it (`upsert_many(fold=True)`).
-    coded: dict[str, list[Coded]] = field(default_factory=dict)
+    coded: dict[str, list[Coded]] = {}
+
+
+class Marks(msgspec.Struct, array_like=True):
+    """Blind indexes of the external ids and addresses that a list of people gives, None where one gives none."""
+
+    externals: list[bytes | None] = []
+    emails: list[bytes | None] = []
 
 
 @dataclass(slots=True)
@@ -51,6 +58,8 @@ class Change:
     position: int
     known: Known | None
     record: Record
+    email_index: bytes | None
+    external_index: bytes | None
 
     @property
     def address_changes(self) -> bool:
@@ -97,6 +106,8 @@ def fold_list(known: Iterable[Coded], news: Iterable[Coded]) -> list[Coded]:
 
 def merge(record: Record, person: Person, *, fold: bool) -> Record:
     """The record after what `person` says. Pure; the argument is left alone."""
+    if not record.values and not person.coded and all(value not in (None, "") for value in person.values.values()):
+        return Record(dict(person.values), dict(record.coded))  # a new person of an import: nothing to weigh
     values = dict(record.values)
     for key, value in person.values.items():
         if value is None or value == "":
@@ -113,8 +124,19 @@ def merge(record: Record, person: Person, *, fold: bool) -> Record:
     return Record(values, coded)
 
 
-def _index(name: str, value: object) -> bytes | None:
+def index_of(name: str, value: object) -> bytes | None:
     return blind.index(name, str(value)) if value else None
+
+
+def _indexes(name: str, people: Sequence[Person]) -> list[bytes | None]:
+    given = [person.values.get(name) for person in people]
+    made = iter(blind.indexes(name, [str(value) for value in given if value]))
+    return [next(made) if value else None for value in given]
+
+
+def marks_of(people: Sequence[Person]) -> Marks:
+    """The blind indexes of what these people give, made in one go."""
+    return Marks(_indexes("external_id", people), _indexes("email", people))
 
 
 def known_of(contact: Contact) -> Known:
@@ -130,7 +152,11 @@ def known_of(contact: Contact) -> Known:
 
 def moves(before: bytes | memoryview | None, address: object) -> bool:
     """Whether mail on its way to somebody would reach another mailbox than the one they are to have now."""
-    return before is not None and bytes(before) != _index("email", address)
+    return moves_to(before, index_of("email", address))
+
+
+def moves_to(before: bytes | memoryview | None, index: bytes | None) -> bool:
+    return before is not None and bytes(before) != index
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,50 +166,66 @@ class Held:
     alone: frozenset[UUID] = frozenset()
     #: None: the others are not held.
     shared: frozenset[UUID] | None = None
+    #: Blind indexes of the external ids that somebody had when the locks were taken.
+    externals: frozenset[bytes] = frozenset()
 
-    def covers(self, known: Known, record: Record) -> bool:
+    def covers(self, known: Known, email_index: bytes | None) -> bool:
         if known.row.id in self.alone:
             return True
         if self.shared is not None and known.row.id not in self.shared:
             return False
-        return record.email == known.record.email or not moves(known.email_index, record.email)
+        return not moves_to(known.email_index, email_index)
 
 
-def hold(people: Sequence[Person], *, everybody: bool = False) -> Held:
+#: Blind indexes go to the server as one value, a tenth of the work of a list of them.
+_EACH = "SELECT substring(%s::bytea FROM 32 * i + 1 FOR 32) FROM generate_series(0, %s - 1) AS i"
+_WHO = f"WHERE external_index = ANY(ARRAY({_EACH})) OR email_index = ANY(ARRAY({_EACH}))"
+
+
+def _who(externals: Iterable[bytes | None], emails: Iterable[bytes | None]) -> list[Any]:
+    """Parameters of _WHO."""
+    params: list[Any] = []
+    for indexes in (externals, emails):
+        whole = b"".join(filter(None, indexes))
+        params += [whole, len(whole) // 32]
+    return params
+
+
+def _alone(marks: Marks) -> list[bytes | None]:
+    """The addresses of those who give no external id: the only people an address tells apart."""
+    return [None if e else m for e, m in zip(marks.externals, marks.emails, strict=True)]
+
+
+def hold(people: Sequence[Person], marks: Marks, *, everybody: bool = False) -> Held:
     """Take the locks that writing these people needs, in one pass and before any row is locked.
 
     `everybody`: those whose address stays, too, because something is said about them in the same transaction.
     """
-    externals, emails = _identities(people)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, external_index, email_index FROM contacts_contact"
-            " WHERE external_index = ANY(%s) OR email_index = ANY(%s)",
-            [[e for e in externals if e], [e for e in emails if e] if everybody else []],
+            f"SELECT id, external_index, email_index FROM contacts_contact {_WHO}",  # noqa: S608  two constants
+            _who(marks.externals, _alone(marks) if everybody else []),
         )
         rows = cursor.fetchall()
-    given: dict[bytes, set[Value | None]] = {}
-    for external, person in zip(externals, people, strict=True):
-        if external and "email" in person.values:
-            given.setdefault(external, set()).add(person.values["email"])
-    alone = frozenset(row[0] for row in rows if any(moves(row[2], address) for address in given.get(row[1], ())))
+    given: dict[bytes, set[bytes | None]] = {}
+    if rows:
+        for external, email, person in zip(marks.externals, marks.emails, people, strict=True):
+            if external and "email" in person.values:
+                given.setdefault(external, set()).add(email)
+    alone = frozenset(row[0] for row in rows if any(moves_to(row[2], index) for index in given.get(row[1], ())))
     others = frozenset(row[0] for row in rows) - alone if everybody else None
     locks.hold(shared=others or (), exclusive=alone)
-    return Held(alone, others)
+    return Held(alone, others, frozenset(row[1] for row in rows if row[1]))
 
 
-_READ = (
-    "SELECT id, kek_id, data_key, sealed, email_index, external_index FROM contacts_contact"
-    " WHERE external_index = ANY(%s) OR email_index = ANY(%s) ORDER BY id"
-)
-_READ_LOCKED = _READ + " FOR UPDATE"
+_READ = f"SELECT id, kek_id, data_key, sealed, email_index, external_index FROM contacts_contact {_WHO} ORDER BY id"  # noqa: S608  two constants
 
 
-def _read(externals: list[bytes], emails: list[bytes], *, lock: bool) -> list[Known]:
+def _read(externals: Sequence[bytes | None], emails: Sequence[bytes | None], *, lock: bool) -> list[Known]:
     with connection.cursor() as cursor:
-        if lock and emails:
+        if lock and any(emails):
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADDRESS_LOCK])
-        cursor.execute(_READ_LOCKED if lock else _READ, [externals, emails])
+        cursor.execute(f"{_READ} FOR UPDATE" if lock else _READ, _who(externals, emails))
         rows = cursor.fetchall()
     known = []
     for row in rows:
@@ -193,20 +235,25 @@ def _read(externals: list[bytes], emails: list[bytes], *, lock: bool) -> list[Kn
     return known
 
 
-def _identities(people: Sequence[Person]) -> tuple[list[bytes | None], list[bytes | None]]:
-    """What each is known by: the external id, or without one the address."""
-    externals = [_index("external_id", person.values.get("external_id")) for person in people]
-    emails = [
-        None if external else _index("email", person.values.get("email"))
-        for person, external in zip(people, externals, strict=True)
-    ]
-    return externals, emails
+def plan(  # noqa: PLR0912  one case per answer
+    people: Sequence[Person],
+    marks: Marks,
+    *,
+    fold: bool = False,
+    create: bool = True,
+    held: Held | None = None,
+    first: bool = False,
+) -> Plan:
+    """Say what writing these people would do. Reads once; writes nothing. `held` keeps the rows until commit.
 
-
-def plan(people: Sequence[Person], *, fold: bool = False, create: bool = True, held: Held | None = None) -> Plan:  # noqa: PLR0912  one case per answer
-    """Say what writing these people would do. Reads once; writes nothing. `held` keeps the rows until commit."""
-    externals, emails = _identities(people)
-    known = _read([e for e in externals if e], [e for e in emails if e], lock=held is not None)
+    `first`: take those whom `held` did not see for new ones unread. Somebody else who adds one meanwhile is noticed
+    when `apply` writes.
+    """
+    wanted: Sequence[bytes | None] = marks.externals
+    if first and held:
+        wanted = [external for external in wanted if external in held.externals]
+    by_address = _alone(marks)
+    known = _read(wanted, by_address, lock=held is not None) if any(wanted) or any(by_address) else []
     by_external = {bytes(item.external_index): item for item in known if item.external_index}
     by_email: dict[bytes, list[Known]] = {}
     for item in known:
@@ -215,7 +262,7 @@ def plan(people: Sequence[Person], *, fold: bool = False, create: bool = True, h
 
     result = Plan()
     seen: set[bytes] = set()
-    for position, (person, external, email) in enumerate(zip(people, externals, emails, strict=True)):
+    for position, (person, external, email) in enumerate(zip(people, marks.externals, marks.emails, strict=True)):
         identity = external or email
         if identity is None:
             result.refused[position] = "has neither an external id nor an email address"
@@ -242,14 +289,19 @@ def plan(people: Sequence[Person], *, fold: bool = False, create: bool = True, h
             result.refused[position] = "nobody has this external id"
             continue
         record = merge(found.record if found else Record(), person, fold=fold)
-        if held is not None and found is not None and not held.covers(found, record):
+        if found is None:
+            result.changes.append(Change(position, None, record, email, external))
+            continue
+        email_index = found.email_index if record.email == found.record.email else email
+        if held is not None and not held.covers(found, email_index):
             result.overtaken.append(position)
-        elif found is not None and record == found.record:
+        elif record == found.record:
             result.unchanged[position] = found.row.id
         elif not (record.external_id or record.email):
             result.refused[position] = "would be left with neither an external id nor an email address"
         else:
-            result.changes.append(Change(position, found, record))
+            external_index = external if "external_id" in person.values else found.external_index
+            result.changes.append(Change(position, found, record, email_index, external_index))
     return result
 
 
@@ -262,25 +314,18 @@ def apply(planned: Plan) -> list[Written]:
     updates: list[tuple[object, ...]] = []
     inserts: list[tuple[object, ...]] = []
     written: list[Written] = []
+    keys = iter(seal.new_data_keys(sum(change.known is None for change in planned.changes)))
     for change in planned.changes:
-        record, known = change.record, change.known
+        known, indexes = change.known, (change.email_index, change.external_index)
         if known:
-            contact_id, key = known.row.id, known.key
+            contact_id = known.row.id
+            sealed = seal_record(contact_id, change.record, key=known.key)
+            updates.append((contact_id, sealed, *indexes))
         else:
-            contact_id = uuid7()
-            key, wrapped = seal.new_data_key()
-        sealed = seal_record(contact_id, record, key=key)
-        email_index = (
-            known.email_index if known and record.email == known.record.email else _index("email", record.email)
-        )
-        external_index = _index("external_id", record.external_id)
+            contact_id, (key, wrapped) = uuid7(), next(keys)
+            sealed = seal_record(contact_id, change.record, key=key)
+            inserts.append((contact_id, *wrapped, sealed, *indexes, moment, moment))
         written.append(Written(contact_id, change.position, known, digest_of(sealed)))
-        if known:
-            updates.append((contact_id, sealed, email_index, external_index))
-        else:
-            inserts.append(
-                (contact_id, wrapped.kek_id, wrapped.wrapped, sealed, email_index, external_index, moment, moment)
-            )
     with connection.cursor() as cursor:
         if updates:
             cursor.execute(

@@ -28,9 +28,14 @@ class WrappedKey(NamedTuple):
 
 def new_data_key() -> tuple[bytes, WrappedKey]:
     """A fresh 32-byte data key, in the clear for immediate use and wrapped for storage."""
-    key = os.urandom(32)
-    kek_id = keyring().current_kek()
-    return key, WrappedKey(kek_id, keyring().wrap(key, kek_id))
+    return new_data_keys(1)[0]
+
+
+def new_data_keys(count: int) -> list[tuple[bytes, WrappedKey]]:
+    """So many fresh data keys, all wrapped under the one key-encryption key that is current now."""
+    kek_id, wrap = keyring().current_kek(), keyring().wrap
+    keys = [os.urandom(32) for _ in range(count)]
+    return [(key, WrappedKey(kek_id, wrap(key, kek_id))) for key in keys]
 
 
 def unwrap(wrapped: WrappedKey) -> bytes:

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import OperationalError, transaction
 
 from audit.commands import record as audit
-from contacts import chunks, signals
+from contacts import chunks, mapping, queries, signals
 from contacts.errors import BadFile, LeaseLost
 from contacts.importing import lease, undo
 from contacts.importing.parse import parse
@@ -89,6 +89,8 @@ def _finish(owner: Import) -> None:
     owner.keys.all().delete()
     if owner.state == State.CHECKING:
         owner.problems = {**owner.problems, "known": owner.known_count}
+        if owner.problems.get("meanings") != mapping.meanings(owner.mapping["columns"], queries.attributes()):
+            raise BadFile("An attribute was changed during the dry run. Start the dry run again.")
         if trips(owner):
             _stopped(owner)
         else:
@@ -96,11 +98,11 @@ def _finish(owner: Import) -> None:
             audit("import.checked", by=by_whom(owner), target=owner, **counts)
     elif owner.state == State.RUNNING:
         owner.state, owner.finished_at = State.FINISHED, moment
-        chunks.forget(owner, [chunks.SOURCE, chunks.ROWS])
+        chunks.forget(owner, chunks.FILE)
         audit("import.finished", by=by_whom(owner), target=owner, **counts)
     else:
         owner.state = State.UNDONE
-        chunks.forget(owner, [chunks.SOURCE, chunks.ROWS, chunks.UNDO])
+        chunks.forget(owner, (*chunks.FILE, chunks.UNDO))
         audit("import.undone", by=by_whom(owner), target=owner, kept=owner.problems.get("kept", 0))
         signals.import_undone.send(sender=Import, import_id=owner.pk, by=by_whom(owner))
     owner.save()

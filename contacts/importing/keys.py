@@ -1,99 +1,95 @@
 """Who of a file was seen already: kept in a table by keyed hash, so that memory stays flat however long the file."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
 
 from django.db import connection
 
 from contacts import upsert
-from contacts.csvfile import Row
 from contacts.mapping import Batch
-from contacts.models import Import, ImportKey
-from phi import blind
+from contacts.models import Import
 
-UNCHANGED, CHANGED, ADDRESS = 0, 1, 9
+UNCHANGED, CHANGED = 0, 1
 
-
-def _identity(person: upsert.Person) -> tuple[str, bytes] | None:
-    for name in ("external_id", "email"):
-        if value := person.values.get(name):
-            return name, blind.index(name, str(value))
-    return None
-
-
-def _insert(owner: Import, lines: Mapping[bytes, int], outcome: int) -> set[bytes]:
-    """Remember these; which of them were new."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO contacts_importkey (owner_id, digest, row, outcome)"
-            " SELECT %s, n.digest, n.row, %s FROM unnest(%s::bytea[], %s::int[]) AS n(digest, row)"
-            " ON CONFLICT DO NOTHING RETURNING digest",
-            [owner.pk, outcome, list(lines), list(lines.values())],
-        )
-        return {bytes(row[0]) for row in cursor.fetchall()}
+#: Keys go to the server as one value; 32 bytes each.
+_GIVEN = (
+    "WITH given AS (SELECT i, substring(%s::bytea FROM 32 * i + 1 FOR 32) AS digest, (%s::int[])[i + 1] AS number"
+    " FROM generate_series(0, %s - 1) AS i)"
+)
+_REMEMBER = f"""{_GIVEN}, fresh AS (
+  INSERT INTO contacts_importkey (owner_id, digest, row, outcome) SELECT %s, digest, number, 0 FROM given
+  ON CONFLICT DO NOTHING RETURNING digest)
+SELECT given.i, known.row FROM given LEFT JOIN fresh USING (digest)
+LEFT JOIN contacts_importkey known ON known.owner_id = %s AND known.digest = given.digest
+WHERE fresh.digest IS NULL
+"""  # noqa: S608  two constants
+_SEEN = f"""{_GIVEN} SELECT given.i, known.outcome FROM given
+JOIN contacts_importkey known ON known.owner_id = %s AND known.digest = given.digest"""  # noqa: S608  two constants
+_RAISE = f"""{_GIVEN} INSERT INTO contacts_importkey (owner_id, digest, row, outcome)
+SELECT %s, digest, 0, number FROM given ON CONFLICT (owner_id, digest)
+DO UPDATE SET outcome = greatest(contacts_importkey.outcome, excluded.outcome)"""  # noqa: S608  two constants
 
 
-def _seen(owner: Import, digests: list[bytes], column: str) -> dict[bytes, int]:
-    if not digests:
-        return {}
-    found = ImportKey.objects.filter(owner=owner, digest__in=digests).values_list("digest", column)
-    return {bytes(digest): value for digest, value in found}
+def _given(keys: Sequence[bytes], numbers: Sequence[int]) -> list[Any]:
+    return [b"".join(keys), "{" + ",".join(map(str, numbers)) + "}", len(keys)]
 
 
-def refuse_repeated(owner: Import, rows: list[Row], batch: Batch) -> None:
-    """Take out people who stood in the file before and remember the others: two statements for the chunk."""
-    identities = [_identity(person) for person in batch.people]
+def refuse_repeated(owner: Import, batch: Batch) -> None:
+    """Take out people who stood in the file before, and remember the others. One statement for the chunk.
+
+    Also counts who has an address that somebody else of the file has, too: said on the page, never refused.
+    """
+    externals, emails = batch.marks.externals, batch.marks.emails
     first: dict[bytes, int] = {}
-    for place, identity in enumerate(identities):
+    for place, identity in enumerate(map(_either, externals, emails)):
         if identity:
-            first.setdefault(identity[1], place)
-    fresh = _insert(owner, {d: rows[batch.places[place][0]].line for d, place in first.items()}, UNCHANGED)
-    lines = _seen(owner, [digest for digest in first if digest not in fresh], "row")
-    keep = []
-    for place, identity in enumerate(identities):
-        if identity is None or (identity[1] in fresh and first[identity[1]] == place):
+            first.setdefault(identity, place)
+    addresses = {place: b"@" + (emails[place] or b"")[1:] for place in first.values() if externals[place]}
+    shared = dict.fromkeys(address for address in addresses.values() if len(address) > 1)
+    keys = [*first, *shared]
+    before: dict[bytes, int] = {}
+    if keys:
+        lines = [*(batch.lines[place] for place in first.values()), *(0 for _ in shared)]
+        with connection.cursor() as cursor:
+            cursor.execute(_REMEMBER, [*_given(keys, lines), owner.pk, owner.pk])
+            before = {keys[i]: line for i, line in cursor.fetchall()}
+    keep, seen, sharing = [], set(before), 0
+    for place, identity in enumerate(map(_either, externals, emails)):
+        if identity is None or (first[identity] == place and identity not in before):
             keep.append(place)
+            if (address := addresses.get(place)) in shared:
+                sharing += address in seen
+                seen.add(address)
             continue
-        name, digest = identity
-        line = lines.get(digest) or rows[batch.places[first[digest]][0]].line
+        line = before.get(identity) or batch.lines[first[identity]]
         batch.refused[batch.places[place][0]] = (
             f"the same external id is on line {line}"
-            if name == "external_id"
+            if externals[place]
             else f"the same email address is on line {line}, and no external id tells the two people apart"
         )
-    batch.people = [batch.people[place] for place in keep]
-    batch.places = [batch.places[place] for place in keep]
+    if len(keep) < len(batch.people):
+        batch.keep(keep)
+    owner.problems = {**owner.problems, "shared_addresses": owner.problems.get("shared_addresses", 0) + sharing}
+
+
+def _either(external: bytes | None, email: bytes | None) -> bytes | None:
+    return external or email
 
 
 def count_each_once(owner: Import, planned: upsert.Plan, batch: Batch) -> None:
     """Count people of a coded file, each once, though their rows may lie in several chunks."""
     now = dict.fromkeys(planned.unchanged, UNCHANGED) | {change.position: CHANGED for change in planned.changes}
-    digests = {p: blind.index("external_id", str(batch.people[p].values["external_id"])) for p in now}
-    before = _seen(owner, list(digests.values()), "outcome")
-    for p, outcome in now.items():
-        prior = before.get(digests[p])
+    outcomes = list(now.values())
+    given = _given([batch.marks.externals[position] or b"" for position in now], outcomes)
+    with connection.cursor() as cursor:
+        cursor.execute(_SEEN, [*given, owner.pk])
+        before = dict(cursor.fetchall())
+        cursor.execute(_RAISE, [*given, owner.pk])
+    for i, outcome in enumerate(outcomes):
+        prior = before.get(i)
         if prior is None:
             owner.changed_count += outcome == CHANGED
             owner.unchanged_count += outcome == UNCHANGED
         elif prior < outcome:
             owner.changed_count += 1
             owner.unchanged_count -= 1
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO contacts_importkey (owner_id, digest, row, outcome)"
-            " SELECT %s, n.digest, 0, n.outcome FROM unnest(%s::bytea[], %s::int[]) AS n(digest, outcome)"
-            " ON CONFLICT (owner_id, digest)"
-            " DO UPDATE SET outcome = greatest(contacts_importkey.outcome, excluded.outcome)",
-            [owner.pk, [digests[p] for p in now], list(now.values())],
-        )
-
-
-def count_shared_addresses(owner: Import, batch: Batch) -> None:
-    """How many people of the file have an address that somebody else in it has, too. Said, never refused."""
-    digests = [
-        b"@" + blind.index("email", str(person.values["email"]))[1:]
-        for person in batch.people
-        if person.values.get("email") and person.values.get("external_id")
-    ]
-    fresh = _insert(owner, dict.fromkeys(digests, 0), ADDRESS) if digests else set()
-    shared = owner.problems.get("shared_addresses", 0) + len(digests) - len(fresh)
-    owner.problems = {**owner.problems, "shared_addresses": shared}

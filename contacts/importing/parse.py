@@ -6,12 +6,13 @@ from django.db import transaction
 
 from contacts import chunks, csvfile
 from contacts.chunks import Box
+from contacts.csvfile import Row
 from contacts.errors import BadFile
 from contacts.importing import lease
 from contacts.models import Import
 
 #: A chunk is one transaction of the import: at most so many rows and characters.
-CHUNK_ROWS = 1_000
+CHUNK_ROWS = 2_000
 CHUNK_CHARACTERS = 4_000_000
 
 
@@ -21,10 +22,10 @@ def parse(import_id: Any, epoch: int) -> None:
     with transaction.atomic():
         owner = lease.prove(import_id, epoch, state)
         owner.save(update_fields=["leased_until"])
-        chunks.forget(owner, [chunks.ROWS])
+        chunks.forget(owner, [chunks.ROWS, chunks.PEOPLE])
     box, width = Box(owner), len(owner.mapping["columns"])
     total = position = size = 0
-    batch: list[list[Any]] = []
+    batch: list[Row] = []
 
     def flush() -> None:
         nonlocal position, size, batch
@@ -38,7 +39,7 @@ def parse(import_id: Any, epoch: int) -> None:
         next(found, None)
     for raw in found:
         row = csvfile.checked(raw, width)
-        batch.append([row.line, row.cells, row.problem])
+        batch.append(row)
         total += 1
         size += sum(map(len, row.cells))
         if len(batch) >= CHUNK_ROWS or size >= CHUNK_CHARACTERS:

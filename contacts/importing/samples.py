@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from contacts.csvfile import Row
 from contacts.mapping import Batch
 from contacts.models import Attribute, Import
 from contacts.records import Record
@@ -15,7 +14,7 @@ SAMPLE = 12
 Live = Mapping[str, Attribute]
 
 
-def note(owner: Import, rows: list[Row], batch: Batch, planned: Plan, live: Live) -> None:
+def note(owner: Import, batch: Batch, planned: Plan, live: Live) -> None:
     """Add this chunk's refusals and examples to `owner.problems`."""
     problems = dict(owner.problems)
     reasons = Counter(problems.get("reasons", {}))
@@ -25,7 +24,7 @@ def note(owner: Import, rows: list[Row], batch: Batch, planned: Plan, live: Live
     for change in planned.changes:
         if change.known is None:
             continue
-        old, new, line = change.known.record, change.record, rows[batch.places[change.position][0]].line
+        old, new, line = change.known.record, change.record, batch.lines[change.position]
         if len(changes) < SAMPLE:
             changes.append([line, who(old, live), differences(old, new, live)])
         if change.address_changes and len(addresses) < SAMPLE:

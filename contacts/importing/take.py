@@ -29,16 +29,13 @@ class TryAgain(Exception):
 
 def take(owner: Import) -> None:
     """The next chunk of a locked import: a dry run while CHECKING, for good while RUNNING."""
-    box, position, write = Box(owner), owner.next_position, owner.state == Import.State.RUNNING
-    rows = [Row(*item) for item in box.take_list(chunks.ROWS, position)]
-    live = queries.attributes()
-    coded = owner.shape == Import.Shape.CODED
-    batch = _people(owner, rows, live)
-    if not coded:
-        keys.refuse_repeated(owner, rows, batch)
+    box, position, live = Box(owner), owner.next_position, queries.attributes()
+    write, coded = owner.state == Import.State.RUNNING, owner.shape == Import.Shape.CODED
+    _still_fits(owner, live)
+    batch = _as_checked(box, position) if write else _check(owner, box, position, live)
 
-    held = upsert.hold(batch.people, everybody=bool(owner.consent)) if write else None
-    planned = upsert.plan(batch.people, fold=coded, create=not coded, held=held)
+    held = upsert.hold(batch.people, batch.marks, everybody=bool(owner.consent)) if write else None
+    planned = upsert.plan(batch.people, batch.marks, fold=coded, create=not coded, held=held, first=True)
     if planned.overtaken:
         raise TryAgain
     for person, reason in planned.refused.items():
@@ -52,8 +49,6 @@ def take(owner: Import) -> None:
         if len(written) < len(planned.changes):
             raise TryAgain
         _settle(owner, box, planned, written)
-    elif not coded:
-        keys.count_shared_addresses(owner, batch)
 
     if coded:
         keys.count_each_once(owner, planned, batch)
@@ -62,14 +57,35 @@ def take(owner: Import) -> None:
         owner.created_count += created
         owner.changed_count += len(planned.changes) - created
         owner.unchanged_count += len(planned.unchanged)
-    samples.note(owner, rows, batch, planned, live)
+    samples.note(owner, batch, planned, live)
     if batch.refused:
+        rows = box.take_list(chunks.ROWS, position, Row)
         refused = [[rows[place].line, why, rows[place].cells] for place, why in sorted(batch.refused.items())]
         box.put_list(chunks.REFUSED, position, refused)
     owner.refused_count += len(batch.refused)
-    owner.rows_done += len(rows)
+    owner.rows_done += batch.rows
     owner.next_position += 1
     owner.save()
+
+
+def _check(owner: Import, box: Box, position: int, live: dict[str, Attribute]) -> mapping.Batch:
+    """The rows of a chunk as people, kept for the import, so that it writes what the dry run showed."""
+    rows = box.take_list(chunks.ROWS, position, Row)
+    columns, day_first = owner.mapping["columns"], bool(owner.mapping.get("day_first"))
+    owner.problems = {"meanings": mapping.meanings(columns, live), **owner.problems}
+    if owner.shape == Import.Shape.CODED:
+        assert owner.coded_attribute  # _still_fits
+        batch = mapping.coded_of(rows, columns, owner.coded_attribute, live["external_id"], day_first=day_first)
+    else:
+        batch = mapping.people_of(rows, columns, live, day_first=day_first)
+        keys.refuse_repeated(owner, batch)
+    box.put_list(chunks.PEOPLE, position, [batch])
+    return batch
+
+
+def _as_checked(box: Box, position: int) -> mapping.Batch:
+    batch: mapping.Batch = box.take_list(chunks.PEOPLE, position, mapping.Batch)[0]
+    return batch
 
 
 def trips(owner: Import) -> bool:
@@ -92,25 +108,25 @@ def announce(signal: Any, ids: Iterable[UUID]) -> None:
         transaction.on_commit(lambda: signal.send(sender=Contact, ids=news))
 
 
-def _people(owner: Import, rows: list[Row], live: dict[str, Attribute]) -> mapping.Batch:
-    columns, day_first = owner.mapping["columns"], bool(owner.mapping.get("day_first"))
+def _still_fits(owner: Import, live: dict[str, Attribute]) -> None:
+    """Raises BadFile where what the file is mapped to is gone."""
     if owner.shape == Import.Shape.PEOPLE:
-        if any(key and (key not in live or live[key].kind == Kind.CODED) for key in columns):
+        if any(key and (key not in live or live[key].kind == Kind.CODED) for key in owner.mapping["columns"]):
             raise BadFile("An attribute this file is mapped to was removed meanwhile. Map the columns again.")
-        return mapping.people_of(rows, columns, live, day_first=day_first)
-    if owner.coded_attribute is None or owner.coded_attribute.removed_at:
+    elif owner.coded_attribute is None or owner.coded_attribute.removed_at:
         raise BadFile("The coded list this file goes into was removed meanwhile. Map the columns again.")
-    return mapping.coded_of(rows, columns, owner.coded_attribute, live["external_id"], day_first=day_first)
+
+
+_TOUCH = "COPY contacts_importtouch (owner_id, contact_id, created, at) FROM STDIN (FORMAT BINARY)"
 
 
 def _touch(owner: Import, written: list[upsert.Written]) -> None:
     """For the timelines of these people, in one statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO contacts_importtouch (owner_id, contact_id, created, at)"
-            " SELECT %s, n.id, n.created, %s FROM unnest(%s::uuid[], %s::bool[]) AS n(id, created)",
-            [owner.pk, clock.now(), [item.id for item in written], [item.before is None for item in written]],
-        )
+    moment = clock.now()
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(_TOUCH) as copy:
+        copy.set_types(("uuid", "uuid", "bool", "timestamptz"))
+        for item in written:
+            copy.write_row((owner.pk, item.id, item.before is None, moment))
 
 
 def _settle(owner: Import, box: Box, planned: upsert.Plan, written: list[upsert.Written]) -> None:

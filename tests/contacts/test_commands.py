@@ -175,8 +175,8 @@ def test_upserting_costs_the_same_number_of_queries_for_one_and_for_many() -> No
 def test_a_person_somebody_else_creates_meanwhile_is_changed_instead(monkeypatch: pytest.MonkeyPatch) -> None:
     real, meanwhile = upsert.plan, []
 
-    def slow(people: list[Person], **kwargs: bool) -> upsert.Plan:
-        planned = real(people, **kwargs)
+    def slow(people: list[Person], marks: upsert.Marks, **kwargs: bool) -> upsert.Plan:
+        planned = real(people, marks, **kwargs)
         if not meanwhile:
             meanwhile.append(True)
             make_person(external_id="R1", email="r1@example.com")
@@ -201,8 +201,8 @@ def test_an_address_somebody_else_changed_meanwhile_is_not_overwritten_unseen(mo
         monkeypatch.undo()
         commands.update(person, values={"email": "new@example.com"}, by=SYSTEM)
 
-    def held(people: list[Person], **kwargs: bool) -> upsert.Held:
-        found = real_hold(people, **kwargs)
+    def held(people: list[Person], marks: upsert.Marks, **kwargs: bool) -> upsert.Held:
+        found = real_hold(people, marks, **kwargs)
         meanwhile()
         return found
 
