@@ -77,7 +77,7 @@ def read(data: bytes | memoryview | Slices, key: bytes, columns: Sequence[str] |
     try:
         whole = data.sparse() if isinstance(data, Slices) else data
         source = pa.BufferReader(pa.py_buffer(whole))
-        if bytes(memoryview(whole)[-4:]) != _MAGIC:
+        if bytes(whole[-4:]) != _MAGIC:
             raise SealBroken("A file of the column store is not encrypted, or no file.")
         file = pq.ParquetFile(source, decryption_properties=kms.decryption(key), pre_buffer=False)
         table = file.read(columns=None if columns is None else list(columns), use_threads=False)

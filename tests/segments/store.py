@@ -1,0 +1,94 @@
+"""What the store says of everybody, and what their records say, in one plain form: two looks that must agree."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import polars as pl
+
+from contacts import opening
+from contacts.models import Kind
+from contacts.records import Coded
+from segments.columns import ALWAYS, NO_DAY, STILL, Column, Entries, Frame, Words
+from segments.store import reading
+
+#: A few attributes of every kind a deployment starts with.
+KINDS: dict[str, str] = {
+    "email": Kind.TEXT,
+    "state": Kind.TEXT,
+    "sex": Kind.CHOICE,
+    "birth_date": Kind.DATE,
+    "conditions": Kind.CODED,
+    "visits": Kind.CODED,
+}
+Looked = dict[int, dict[str, Any]]
+
+
+def by_store(kinds: Mapping[str, str] = KINDS, only: range | None = None) -> Looked:
+    """By contact number what the store says, missing values left out."""
+    return by_frames(reading.frames(kinds, ids=True, only=only))
+
+
+def by_frames(frames: Iterable[Frame]) -> Looked:
+    found: Looked = {}
+    for frame in frames:
+        columns = {key: _values(column) for key, column in frame.columns.items()}
+        lists = {key: _entries(held) for key, held in frame.entries.items()}
+        for row in frame.present.nonzero()[0].tolist():
+            number = int(frame.numbers[row])
+            assert number not in found, "somebody is there twice"
+            said = {key: values[row] for key, values in columns.items() if values[row] is not None}
+            found[number] = said | {key: held[row] for key, held in lists.items() if row in held}
+    return found
+
+
+def _values(column: Column) -> list[Any]:
+    if isinstance(column, Words):
+        words = [*column.words, None]
+        return [words[place] for place in column.places.tolist()]
+    if column.dtype == pl.Int32:
+        return [None if day == NO_DAY else date(1970, 1, 1) + timedelta(day) for day in column]
+    return [None if value is None or value != value or value == "" else value for value in column]
+
+
+def _entries(held: Entries) -> dict[int, list[Any]]:
+    found: dict[int, list[Any]] = {}
+    for n, code in enumerate(held.codes):
+        for place in range(int(held.bounds[n]), int(held.bounds[n + 1])):
+            entry = (code, int(held.starts[place]), int(held.stops[place]))
+            found.setdefault(int(held.rows[place]), []).append(entry)
+    return {row: sorted(of_row) for row, of_row in found.items()}
+
+
+def by_records(kinds: Mapping[str, str] = KINDS) -> Looked:
+    """By contact number what the opened records say, looked at in plain Python."""
+    return {
+        number: {"id": contact_id.bytes}
+        | {key: value for key, kind in kinds.items() if (value := _said(record.values.get(key), kind)) is not None}
+        | {key: sorted(map(_entry, record.coded[key])) for key in kinds.keys() & record.coded.keys()}
+        for people in opening.between(0, 2**62)
+        for number, contact_id, record in people
+    }
+
+
+def _said(value: Any, kind: str) -> Any:
+    if value is None or value == "":
+        return None
+    if kind == Kind.DATE:
+        return date.fromisoformat(value)
+    return datetime.fromisoformat(value) if kind == Kind.DATETIME else value
+
+
+def _entry(entry: Coded) -> tuple[str, int, int]:
+    return entry.code.upper(), _day(entry.start, ALWAYS), _day(entry.stop, STILL)
+
+
+def _day(text: str | None, missing: int) -> int:
+    return (date.fromisoformat(text) - date(1970, 1, 1)).days if text else missing
+
+
+def number_of(contact_id: UUID) -> int:
+    from contacts.models import Contact
+
+    return Contact.objects.values_list("number", flat=True).get(pk=contact_id)
