@@ -201,6 +201,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "accounts-sessions": {"task": "accounts.purge_sessions", "schedule": 60.0},
     "tracking-purge": {"task": "tracking.purge", "schedule": 3600.0},
     "segments-memberships": {"task": "segments.refresh_used", "schedule": 60.0},
+    "segments-evaluations": {"task": "segments.sweep_evaluations", "schedule": 300.0},
     "segments-forget": {"task": "segments.purge_memberships", "schedule": 3600.0},
 }
 for _entry in CELERY_BEAT_SCHEDULE.values():
@@ -218,6 +219,9 @@ DELIVERY_PARALLEL = int(os.environ.get("CARILLON_DELIVERY_PARALLEL", "2"))
 
 #: TRK-05: opens and clicks are forgotten after this long.
 TRACKING_RETENTION_DAYS = int(os.environ.get("CARILLON_TRACKING_RETENTION_DAYS", "730"))
+
+#: segments.fanout: an evaluation of more partitions (65,536 people each) is shared among workers.
+SEGMENTS_FAN_OUT = int(os.environ.get("CARILLON_SEGMENTS_FAN_OUT", "64"))
 
 #: segments.membership: who was in a segment when is forgotten after this long, but for who was in it last.
 MEMBERSHIP_DAYS = int(os.environ.get("CARILLON_MEMBERSHIP_DAYS", "730"))

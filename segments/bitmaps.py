@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import msgspec
 from pyroaring import BitMap
 
 from phi import seal
@@ -46,17 +47,19 @@ def padded(length: int) -> int:
     return -(-length // step) * step
 
 
-def sealed(members: BitMap, *, key: bytes, aad: bytes) -> bytes:
-    """A bitmap as it is stored."""
-    members = members.copy()
-    members.run_optimize()
-    plain = members.serialize()
+def sealed(some: Sequence[BitMap], *, key: bytes, aad: bytes) -> bytes:
+    """Bitmaps as they are stored, in one ciphertext."""
+    copies = [bitmap.copy() for bitmap in some]
+    for copy in copies:
+        copy.run_optimize()
+    plain = msgspec.msgpack.encode([copy.serialize() for copy in copies])
     return seal.seal(plain, key=key, aad=aad, sizes=(padded(len(plain) + 4),))
 
 
-def opened(data: bytes, *, key: bytes, aad: bytes) -> BitMap:
-    """The bitmap; SealBroken where it is not the one that was sealed for this place."""
-    return BitMap.deserialize(seal.open_sealed(data, key=key, aad=aad))
+def opened(data: bytes, *, key: bytes, aad: bytes) -> list[BitMap]:
+    """The bitmaps; SealBroken where they are not those that were sealed for this place."""
+    plain = seal.open_sealed(data, key=key, aad=aad)
+    return [BitMap.deserialize(one) for one in msgspec.msgpack.decode(plain, type=list[bytes])]
 
 
 def read(segment_id: UUID, at: datetime | None = None) -> Kept | None:
@@ -136,13 +139,14 @@ def _write(row: Membership, members: BitMap, before: Membership | None) -> None:
     row.steps = before.steps + 1 if before else 0
     key, wrapped = seal.new_data_key()
     row.kek_id, row.data_key = wrapped
-    row.members = sealed(members, key=key, aad=_aad(row, before))
+    row.members = sealed([members], key=key, aad=_aad(row, before))
     row.save(force_insert=True)
 
 
 def _opened(row: Membership, before: Membership | None) -> BitMap:
     key = seal.unwrap(seal.WrappedKey(row.kek_id, bytes(row.data_key)))
-    return opened(bytes(row.members), key=key, aad=_aad(row, before))
+    [members] = opened(bytes(row.members), key=key, aad=_aad(row, before))
+    return members
 
 
 def _aad(row: Membership, before: Membership | None) -> bytes:

@@ -11,7 +11,7 @@ from django.db import connection
 
 from core import clock
 from core.errors import DomainError
-from segments import membership
+from segments import fanout, membership
 from segments.models import Segment
 
 log = logging.getLogger(__name__)
@@ -59,3 +59,15 @@ def _refresh(segment_id: UUID) -> None:
 def purge_memberships() -> None:
     """Forget who was in which segment longer ago than the deployment keeps it."""
     membership.purge(clock.now() - timedelta(days=settings.MEMBERSHIP_DAYS))
+
+
+@shared_task(name="segments.evaluate_part", expires=60)  # the asker waits no longer
+def evaluate_part(part_id: str) -> None:
+    """Look at a lot of partitions for whoever asked."""
+    fanout.answer(UUID(part_id))
+
+
+@shared_task(name="segments.sweep_evaluations")
+def sweep_evaluations() -> None:
+    """Take away what askers who died left behind."""
+    fanout.forget_abandoned()

@@ -100,8 +100,9 @@ def used_where(segment: Segment) -> list[UsedBy]:
 
 
 def permit_archiving(segment: Segment) -> None:
-    """Raises InUse where another segment or a workflow would go on without it; a campaign keeps the rule it has."""
-    holders = [use for use in used_where(segment) if use.kind != "campaign"]
+    """Raises InUse where something would stand without it; a campaign keeps the rule it has, if it is a rule."""
+    by_rule = segment.kind == Segment.Kind.RULE
+    holders = [use for use in used_where(segment) if not (by_rule and use.kind == "campaign")]
     if holders:
         named = ", ".join(f"{use.kind} “{use.name}”" if use.name else f"a {use.kind}" for use in holders[:5])
         more = f" and {len(holders) - 5} more" if len(holders) > 5 else ""

@@ -1,0 +1,201 @@
+"""One evaluation by many workers at once, where there are more people than one should go through (docs/adr/0075).
+
+The asker cuts the partitions into parts and works on them itself, from the last one on; workers take what they get
+to. Whoever works on a part holds its row locked, so a part whose worker dies is free again at once, and with no worker
+at all the asker does everything. Each person is in one part, and is looked at once: what changes meanwhile is seen
+or not, as it would be by one process going through all partitions.
+"""
+
+import logging
+import time
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+import numpy as np
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Max, QuerySet
+from pyroaring import BitMap
+
+from contacts.models import Contact
+from core import clock
+from core.jobs import enqueue
+from phi import seal
+from phi.errors import SealBroken
+from segments import bitmaps, evaluate, queries, wire
+from segments import catalog as catalogs
+from segments.catalog import Catalog
+from segments.columns import Int
+from segments.models import Evaluation, EvaluationPart
+from segments.tree import Group, Node, Rule
+
+log = logging.getLogger(__name__)
+
+#: Partitions of one part: about a million people.
+PART = 16
+#: Seconds between two looks whether others are done.
+PAUSE = 0.02
+#: A worker that holds a part for so many seconds after all else is done is taken for lost.
+HUNG = 15.0
+#: Evaluations as old as this have no asker any more.
+ABANDONED = timedelta(minutes=10)
+
+#: Everybody there is, and then whom each node matches.
+Crowds = list[BitMap]
+
+
+def crowds(rule: Rule, nodes: Sequence[Node], at: datetime, catalog: Catalog | None = None) -> Crowds:
+    """Everybody there is, and whom each of these nodes of the rule matches; by others, too, where that is worth it.
+
+    Inside a transaction nobody else would see the parts: there it is always done alone.
+    """
+    partitions = _partitions()
+    if len(partitions) <= settings.SEGMENTS_FAN_OUT or connection.in_atomic_block:
+        return alone(rule, nodes, at, catalog=catalog)
+    job = _Job(rule, list(nodes), at)
+    evaluation = _begin(job, partitions)
+    try:
+        found = [*_own(evaluation, job), *_of_others(evaluation, job)]
+    finally:
+        _forget([evaluation.pk])
+    return [BitMap.union(*some) for some in zip(*found, strict=True)]
+
+
+def _partitions() -> range:
+    highest = Contact.objects.aggregate(highest=Max("number"))["highest"]
+    return range(0 if highest is None else (highest >> 16) + 1)
+
+
+def alone(
+    rule: Rule, nodes: Sequence[Node], at: datetime, only: range | None = None, catalog: Catalog | None = None
+) -> Crowds:
+    """The same by this process, of all partitions or only of some."""
+    found = [BitMap() for _ in range(len(nodes) + 1)]
+    for frame, context in queries.evaluated(rule, catalog or catalogs.load(), at):
+        within = np.isin(frame.numbers >> 16, np.arange(only.start, only.stop)) if only else frame.present
+        masks = [mask & within for mask in (frame.present, *evaluate.masks(nodes, frame, context))]
+        for crowd, mask in zip(found, masks, strict=True):
+            crowd |= _bitmap(frame.numbers[mask])  # noqa: PLW2901  in place
+    return found
+
+
+def _bitmap(numbers: Int) -> BitMap:
+    return BitMap(array("I", np.asarray(numbers, dtype=np.uint32).tobytes()))
+
+
+def answer(part_id: UUID) -> None:
+    """Do one part for whoever asked, unless somebody does or has."""
+    with suppress(_NothingLeft), _held(EvaluationPart.objects.filter(pk=part_id)) as part:
+        found = _Job.of(part.evaluation).answer(part)
+        part.count = len(found[0])
+        part.members = bitmaps.sealed(found, key=_key(part), aad=_aad(part))
+        part.save(update_fields=["count", "members"])
+
+
+class _Job(NamedTuple):
+    """What is asked of each part."""
+
+    rule: Rule
+    nodes: list[Node]
+    at: datetime
+
+    @classmethod
+    def of(cls, evaluation: Evaluation) -> "_Job":
+        root = wire.unpacked(evaluation.rule["root"])
+        assert isinstance(root, Group)
+        return cls(Rule(root), [wire.unpacked(raw) for raw in evaluation.rule["nodes"]], evaluation.at)
+
+    def answer(self, part: EvaluationPart) -> Crowds:
+        return alone(self.rule, self.nodes, self.at, range(part.first, part.last + 1))
+
+
+def _begin(job: _Job, partitions: range) -> Evaluation:
+    packed = {"root": wire.packed(job.rule.root), "nodes": [wire.packed(node) for node in job.nodes]}
+    with transaction.atomic():
+        evaluation = Evaluation.objects.create(rule=packed, at=job.at)
+        parts = []
+        for first in range(partitions.start, partitions.stop, PART):
+            last = min(first + PART, partitions.stop) - 1
+            kek_id, data_key = seal.new_data_key()[1]
+            parts.append(
+                EvaluationPart(evaluation=evaluation, first=first, last=last, kek_id=kek_id, data_key=data_key)
+            )
+        EvaluationPart.objects.bulk_create(parts)
+    try:
+        for part in parts:
+            enqueue("segments.evaluate_part", part.pk)
+    except Exception:  # without a broker the asker does them all
+        log.exception("the parts of evaluation %s were not handed out", evaluation.pk)
+    return evaluation
+
+
+class _NothingLeft(Exception):
+    """Each part is done or in work."""
+
+
+@contextmanager
+def _held(parts: "QuerySet[EvaluationPart]") -> Iterator[EvaluationPart]:
+    """The first of these that nobody has done or works on, ours until the block ends. Raises _NothingLeft."""
+    with transaction.atomic():
+        free = parts.filter(members=None).select_for_update(of=("self",), skip_locked=True)
+        part = free.select_related("evaluation").first()
+        if part is None:
+            raise _NothingLeft
+        yield part
+
+
+def _own(evaluation: Evaluation, job: _Job) -> Iterator[Crowds]:
+    """What the asker does itself: until each part is done, whatever nobody works on."""
+    parts = EvaluationPart.objects.filter(evaluation=evaluation).order_by("-first")
+    since = time.monotonic()
+    while True:
+        try:
+            with _held(parts) as part:
+                found = job.answer(part)
+                part.delete()
+            yield found
+            since = time.monotonic()
+        except _NothingLeft:
+            waited_for = list(parts.filter(members=None))
+            if not waited_for:
+                return
+            if time.monotonic() - since > HUNG:
+                log.warning("evaluation %s does not wait any longer for others", evaluation.pk)
+                yield from map(job.answer, waited_for)
+                return
+            time.sleep(PAUSE)
+
+
+def _of_others(evaluation: Evaluation, job: _Job) -> Iterator[Crowds]:
+    """What others did; a part that does not open is done again."""
+    for part in EvaluationPart.objects.filter(evaluation=evaluation, members__isnull=False):
+        try:
+            yield bitmaps.opened(bytes(part.members or b""), key=_key(part), aad=_aad(part))
+        except SealBroken:
+            yield job.answer(part)
+
+
+def _key(part: EvaluationPart) -> bytes:
+    return seal.unwrap(seal.WrappedKey(part.kek_id, bytes(part.data_key or b"")))
+
+
+def _aad(part: EvaluationPart) -> bytes:
+    place = part.first.to_bytes(8, "big") + part.last.to_bytes(8, "big")
+    return seal.aad("segments_evaluationpart", part.pk.bytes + part.evaluation_id.bytes + place)
+
+
+def _forget(ids: Iterable[UUID]) -> None:
+    """Take evaluations away, but for parts a worker holds: those go with the next sweep."""
+    parts = EvaluationPart.objects.filter(evaluation__in=list(ids)).select_for_update(skip_locked=True)
+    with transaction.atomic():
+        EvaluationPart.objects.filter(pk__in=list(parts.values_list("pk", flat=True))).delete()
+        Evaluation.objects.filter(pk__in=list(ids), parts=None).delete()
+
+
+def forget_abandoned() -> None:
+    """Take away evaluations whose asker is gone."""
+    _forget(Evaluation.objects.filter(created_at__lt=clock.now() - ABANDONED).values_list("pk", flat=True))
