@@ -3,12 +3,13 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
 from core import clock
 from core.sensitivity import Sensitivity
 from tracking.models import Event
 from tracking.resolvers import Resolved
+from tracking.signals import events_forgotten
 from tracking.verdict import Judged
 
 
@@ -45,8 +46,21 @@ def append(
     )
 
 
+_PURGE = """
+WITH gone AS (DELETE FROM tracking_event WHERE at < %s RETURNING origin_id, kind)
+SELECT kind, origin_id, count(*) FROM gone GROUP BY 1, 2
+"""
+
+
+@transaction.atomic
 def purge(before: datetime) -> int:
-    """Forget events older than that (TRK-05); returns how many."""
+    """Forget events older than that (TRK-05), and what was made from them; returns how many."""
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM tracking_event WHERE at < %s", [before])
-        return int(cursor.rowcount)
+        cursor.execute(_PURGE, [before])
+        gone = cursor.fetchall()
+    origins: dict[str, list[UUID]] = {}
+    for kind, origin_id, _ in gone:
+        origins.setdefault(kind, []).append(origin_id)
+    if origins:
+        events_forgotten.send(sender=Event, origins=origins)
+    return sum(count for _, _, count in gone)

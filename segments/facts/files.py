@@ -1,0 +1,129 @@
+"""Facts as sealed files in the database: one a kind and subject, under a data key of its own.
+
+Arrow's own form, compressed, as one AES-256-GCM blob: a file is only ever read whole (docs/adr/0073). A file that does
+not open is thrown away, with a line in the trail, and written anew from the tables; meanwhile they answer.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pyarrow as pa
+from django.db import transaction
+from django.db.models import BigIntegerField, Func
+
+from audit.commands import record
+from core import clock
+from core.actors import SYSTEM
+from phi import seal
+from phi.errors import SealBroken
+from segments.facts.rows import Rows, Subject
+from segments.facts.source import TOPIC
+from segments.facts.words import Words
+from segments.models import FactFile
+
+Held = Rows | Words
+
+
+class Moved(Exception):
+    """A file was written anew or thrown away between two statements: ask again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """All there is to know of a file without opening it."""
+
+    id: UUID
+    kind: str
+    subject: UUID
+    generation: int
+    before_xid: int
+    rows: int
+    first_at: datetime | None
+    last_at: datetime | None
+    written_at: datetime
+    kek_id: str
+    data_key: memoryview | bytes
+
+    @property
+    def key(self) -> tuple[str, UUID, int]:
+        """What was read from it is good for as long as there is a file of this key."""
+        return ("fact", self.id, self.generation)
+
+
+def heads(kinds: Iterable[str]) -> dict[Subject, Head]:
+    """The files of these kinds. One that says it knows transactions yet to come is from before a dump was restored."""
+    fields = [field.name for field in dataclasses.fields(Head)]
+    now = Func(function="carillon_xmin", output_field=BigIntegerField())
+    found = FactFile.objects.filter(kind__in=list(kinds), before_xid__lte=now).values_list(*fields)
+    return {(row[1], row[2]): Head(*row) for row in found}
+
+
+def _aad(file: FactFile | Head) -> bytes:
+    bound = file.id.bytes + file.subject.bytes + file.kind.encode() + file.generation.to_bytes(8, "big")
+    return seal.aad("segments_factfile", bound)
+
+
+def _packed(held: Held) -> bytes:
+    """Numbers as steps from one to the next: most fit few bits, which is what compression is after."""
+    steps = np.diff(held.numbers, prepend=held.numbers.dtype.type(0))
+    rest = {"said": held.said} if isinstance(held, Words) else {"at": held.at, "links": held.links}
+    batch = pa.record_batch({"steps": steps, **rest})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_batch(batch)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _unpacked(kind: str, plain: bytes) -> Held:
+    with pa.ipc.open_stream(plain) as reader:
+        batch = reader.read_next_batch()
+    columns: dict[str, Any] = {name: batch.column(name).to_numpy() for name in batch.schema.names}
+    numbers = np.cumsum(columns["steps"], dtype=np.uint32)
+    return Words(numbers, columns["said"]) if kind == TOPIC else Rows(numbers, columns["at"], columns["links"])
+
+
+def write(subject: Subject, held: Held, *, before_xid: int, span: tuple[datetime | None, datetime | None]) -> None:
+    """Write a file under a new data key, in the place of the one there is. The caller holds the subject's lock."""
+    file = FactFile.objects.filter(kind=subject[0], subject=subject[1]).defer("data").first()
+    file = file or FactFile(kind=subject[0], subject=subject[1], generation=0)
+    file.generation += 1
+    key, (file.kek_id, file.data_key) = seal.new_data_key()
+    file.data = seal.seal(_packed(held), key=key, aad=_aad(file))
+    file.before_xid, file.rows, file.written_at = before_xid, len(held), clock.now()
+    file.first_at, file.last_at = span
+    file.save()
+
+
+def opened(wanted: Iterable[Head]) -> dict[Subject, Held]:
+    """What these files hold, in one statement. Raises Moved, also after throwing away what does not open."""
+    by_id = {head.id: head for head in wanted}
+    found: dict[Subject, Held] = {}
+    broken = []
+    for pk, generation, data in FactFile.objects.filter(pk__in=by_id).values_list("id", "generation", "data"):
+        head = by_id[pk]
+        if generation != head.generation:
+            raise Moved
+        try:
+            key = seal.unwrap(seal.WrappedKey(head.kek_id, bytes(head.data_key)))
+            plain = seal.open_sealed(bytes(data), key=key, aad=_aad(head))
+            found[head.kind, head.subject] = _unpacked(head.kind, plain)
+        except SealBroken:
+            broken.append(head)
+    for head in broken:
+        throw_away(head)
+    if len(found) < len(by_id):
+        raise Moved
+    return found
+
+
+@transaction.atomic
+def throw_away(head: Head) -> None:
+    """A file that was altered is never trusted: the tables answer until it is written anew."""
+    gone, _ = FactFile.objects.filter(pk=head.id, generation=head.generation).delete()
+    if gone:
+        record("segments.facts_rebuilt", by=SYSTEM, kind=head.kind, about=str(head.subject), reason="did not open")
