@@ -25,6 +25,7 @@ from core.sensitivity import Sensitivity, highest
 from delivery.models import Delivery, Origin
 from delivery.trials import send_trial
 from segments import queries as segments
+from segments import uses
 from segments.errors import RuleError
 
 LONGEST_AHEAD = timedelta(days=366)
@@ -43,6 +44,7 @@ def _locked(campaign: Campaign) -> Campaign:
 def create(*, name: str, by: By, **fields: Any) -> Campaign:
     """A new draft; `fields` are any of approval.EDITABLE."""
     campaign = Campaign.objects.create(name=name, created_by=person_of(by), **fields)
+    _claim_segment(campaign)
     record("campaign.created", by=by, target=campaign)
     return campaign
 
@@ -61,8 +63,18 @@ def edit(campaign: Campaign, *, by: By, **fields: Any) -> Campaign:
     if person and person not in campaign.editors:
         campaign.editors.append(person)
     _withdraw_approval(campaign, state)
+    _claim_segment(campaign)
     record("campaign.edited", by=by, target=campaign, fields=changed, was=was)
     return campaign
+
+
+def _claim_segment(campaign: Campaign) -> None:
+    """Note that the campaign relies on its segment, and on no other, as long as it has not ended."""
+    ended = campaign.state in (Campaign.State.FINISHED, Campaign.State.CANCELLED)
+    segment = None if ended else campaign.segment
+    uses.release(kind=uses.CAMPAIGN, used_by=campaign.pk, but=segment)
+    if segment is not None:
+        uses.claim(segment, kind=uses.CAMPAIGN, used_by=campaign.pk)
 
 
 def _withdraw_approval(campaign: Campaign, state: str) -> None:
@@ -87,7 +99,7 @@ def submit(campaign: Campaign, *, by: By) -> Campaign:
     assert campaign.template is not None
     assert campaign.segment is not None
     campaign.template_version = content.commands.freeze(campaign.template, by=by)
-    campaign.audience_rule = campaign.segment.rule
+    campaign.audience_rule = segments.rule_of(campaign.segment)
     campaign.tier = highest(campaign.template_version.tier, segments.tier_of(campaign.audience_rule))
     if campaign.tier == Sensitivity.SPECIAL:
         campaign.track_opens = campaign.track_clicks = False  # TRK-02
@@ -269,6 +281,7 @@ def cancel(campaign: Campaign, *, by: By) -> Campaign:
     campaign.save(update_fields=["state", "finished_at", "updated_at"])
     if started:
         delivery.commands.cancel(campaign.pk, by=by)
+    _claim_segment(campaign)
     record("campaign.cancelled", by=by, target=campaign)
     return campaign
 
@@ -281,6 +294,7 @@ def finish(campaign: Campaign) -> Campaign:
         return campaign
     campaign.state, campaign.finished_at = move(campaign.state, "finish"), clock.now()
     campaign.save(update_fields=["state", "finished_at", "updated_at"])
+    _claim_segment(campaign)
     record("campaign.finished", by=SYSTEM, target=campaign)
     return campaign
 

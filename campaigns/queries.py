@@ -77,7 +77,7 @@ class Review:
 
 def audience(campaign: Campaign) -> Audience:
     """The audience now and the gate's forecast for it. Opens every contact: slow on large bases, ask it apart."""
-    rule = campaign.audience_rule or (campaign.segment.rule if campaign.segment else None)
+    rule = campaign.audience_rule or (segments.rule_of(campaign.segment) if campaign.segment else None)
     if rule is None:
         return Audience(0, Forecast())
     people = segments.audience(rule)

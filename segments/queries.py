@@ -28,6 +28,7 @@ from segments.models import Segment
 from segments.people import Code
 from segments.rules import Rule, parse
 from segments.tree import (
+    VERSION,
     About,
     Clause,
     DateIs,
@@ -65,6 +66,13 @@ def segments() -> "QuerySet[Segment]":
 
 def archived() -> "QuerySet[Segment]":
     return Segment.objects.filter(archived_at__isnull=False).order_by("-archived_at")
+
+
+def rule_of(segment: Segment) -> object:
+    """The rule that asks for whoever is in a segment: its own, or that they are in the snapshot."""
+    if segment.kind == Segment.Kind.SNAPSHOT:
+        return {"version": VERSION, "root": {"all": [{"segment": str(segment.pk), "op": "in"}]}}
+    return segment.rule
 
 
 def as_rule(rule: AnyRule, catalog: Catalog | None = None) -> Rule:

@@ -16,7 +16,7 @@ from segments.membership import LIVE
 from segments.models import Segment, Use
 from segments.signals import users_wanted
 
-WATCH, WITHIN = "watch", "segment"
+CAMPAIGN, WORKFLOW, WATCH, WITHIN = "campaign", "workflow", "watch", "segment"
 
 
 @transaction.atomic
@@ -102,7 +102,7 @@ def used_where(segment: Segment) -> list[UsedBy]:
 def permit_archiving(segment: Segment) -> None:
     """Raises InUse where something would stand without it; a campaign keeps the rule it has, if it is a rule."""
     by_rule = segment.kind == Segment.Kind.RULE
-    holders = [use for use in used_where(segment) if not (by_rule and use.kind == "campaign")]
+    holders = [use for use in used_where(segment) if not (by_rule and use.kind == CAMPAIGN)]
     if holders:
         named = ", ".join(f"{use.kind} “{use.name}”" if use.name else f"a {use.kind}" for use in holders[:5])
         more = f" and {len(holders) - 5} more" if len(holders) > 5 else ""

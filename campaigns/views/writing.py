@@ -95,7 +95,7 @@ def campaign_detail(request: StaffRequest, campaign_id: UUID) -> HttpResponse:
 @require_GET
 def campaign_audience(request: StaffRequest, campaign_id: UUID) -> HttpResponse:
     campaign = load(campaign_id)
-    rule = campaign.audience_rule or (campaign.segment.rule if campaign.segment else None)
+    rule = campaign.audience_rule or (segments.rule_of(campaign.segment) if campaign.segment else None)
     sentence = problem = ""
     try:
         sentence = segments.sentence(rule) if rule is not None else ""
