@@ -27,6 +27,10 @@ class Action(TextChoices):
     SUPPRESSION_MANAGE = "suppression.manage", "Suppress and release addresses"
     SEGMENTS_VIEW = "segments.view", "See segments and counts"
     SEGMENTS_EDIT = "segments.edit", "Build segments"
+    EXPORTS_VIEW = "exports.view", "See exports of people and who approved them"
+    EXPORTS_REQUEST = "exports.request", "Ask for exports of people"
+    EXPORTS_APPROVE = "exports.approve", "Approve exports others asked for"
+    EXPORTS_DOWNLOAD = "exports.download", "Download approved exports they asked for"
     TEMPLATES_VIEW = "templates.view", "See templates"
     TEMPLATES_EDIT = "templates.edit", "Write templates"
     CAMPAIGNS_VIEW = "campaigns.view", "See campaigns and reports"
@@ -61,6 +65,10 @@ POLICY: dict[Action, frozenset[Role]] = {
     Action.SUPPRESSION_MANAGE: frozenset({M, C}),
     Action.SEGMENTS_VIEW: frozenset({A, M, P, C, N}),
     Action.SEGMENTS_EDIT: frozenset({M}),
+    Action.EXPORTS_VIEW: frozenset({M, P, C}),
+    Action.EXPORTS_REQUEST: frozenset({M, C}),
+    Action.EXPORTS_APPROVE: frozenset({P, C}),
+    Action.EXPORTS_DOWNLOAD: frozenset({M, C}),
     Action.TEMPLATES_VIEW: frozenset({A, M, P, C}),
     Action.TEMPLATES_EDIT: frozenset({M}),
     Action.CAMPAIGNS_VIEW: frozenset({A, M, P, C, N}),

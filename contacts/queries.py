@@ -1,6 +1,6 @@
 """Reads of this room. Whoever opens many people reads them in one query."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,11 +30,6 @@ def _rows(where: str, params: list[Any]) -> list[SealedRow]:
 def open_many(ids: Iterable[UUID]) -> dict[UUID, Record]:
     """What is known of these people, in one query; whoever was deleted is simply absent."""
     return {row.id: open_record(row) for row in _rows("WHERE id = ANY(%s)", [list(ids)])}
-
-
-def open_numbers(numbers: Sequence[int]) -> list[tuple[UUID, Record]]:
-    """What is known of the people with these contact numbers, in their order, in one query."""
-    return [(row.id, open_record(row)) for row in _rows("WHERE number = ANY(%s) ORDER BY number", [list(numbers)])]
 
 
 def iter_open(size: int = 10_000) -> Iterator[list[tuple[UUID, Record]]]:

@@ -42,7 +42,16 @@ RAIL: tuple[Place, ...] = (
             Place("Attributes", "contacts:attributes", "attributes.manage"),
         ),
     ),
-    Place("Segments", "segments:list", "segments.view", "segment"),
+    Place(
+        "Segments",
+        "segments:list",
+        "segments.view",
+        "segment",
+        inside=(
+            Place("Segments", "segments:list", "segments.view"),
+            Place("Exports", "segments:exports", "exports.view"),
+        ),
+    ),
     Place("Templates", "content:list", "templates.view", "template"),
     Place("Campaigns", "campaigns:list", "campaigns.view", "campaign"),
     Place("Delivery", "delivery:overview", "delivery.view", "delivery"),

@@ -29,6 +29,9 @@ _LOOKS: dict[str, Look] = {
     "UNDONE": Look("Undone", "", "undo"),
     "FAILED": Look("Failed", "danger", "warning"),
     "DISCARDED": Look("Discarded", "", "stop"),
+    # exports of people
+    "REQUESTED": Look("Waits for approval", "warn", "review"),
+    "WITHDRAWN": Look("Withdrawn", "", "undo"),
     # deliveries
     "SENT": Look("Sent", "ok", "check"),
     "REFUSED": Look("Refused", "warn", "lock"),

@@ -20,6 +20,7 @@ from delivery import queries as delivery
 from delivery import troubles
 from delivery.models import Delivery, Relay, Sender
 from delivery.queries import Progress
+from segments import exports
 from segments.models import Segment
 from tracking import queries as tracking
 from tracking.queries import Returned
@@ -84,7 +85,7 @@ def totals(user: User) -> list[tuple[str, int]]:
 
 
 def needs(user: User) -> list[Need]:
-    return [*_reviews(user), *_returned(user), *_approved(user), *_imports(user), *_relays(user)]
+    return [*_reviews(user), *_exports(user), *_returned(user), *_approved(user), *_imports(user), *_relays(user)]
 
 
 def _page(name: str, *args: object) -> str:
@@ -98,6 +99,17 @@ def _reviews(user: User) -> Iterator[Need]:
         if user.pk not in (one.created_by, one.submitted_by):
             detail = "Waits for your approval"
             yield Need("review", one.name, detail, "Review", _page("campaigns:review", one.pk))
+
+
+def _exports(user: User) -> Iterator[Need]:
+    """What a second person has to decide on, and what may be downloaded by whoever asked for it."""
+    if user.may(Action.EXPORTS_APPROVE):
+        for one in exports.awaiting().exclude(requested_by=user.pk):
+            detail = "People are to leave as a file: waits for your approval"
+            yield Need("download", one.segment.name, detail, "Review", _page("segments:export", one.pk))
+    if user.may(Action.EXPORTS_DOWNLOAD):
+        for one in exports.ready(user.pk):
+            yield Need("download", one.segment.name, "Your export is approved", "Open", _page("segments:export", one.pk))
 
 
 def _returned(user: User) -> Iterator[Need]:

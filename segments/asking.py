@@ -5,21 +5,29 @@ other (docs/segments.md, "Small counts"):
 
 - a part of the question that is about fewer than 11 people is refused, whatever the whole is about;
 - fewer than 11 people are "fewer than 11", and all but fewer than 11 are everybody;
-- people who differ from those of an earlier answer by fewer than 11 get the earlier answer. A refusal, or a number
-  that moved, would say that somebody was added or taken away.
+- people who differ by fewer than 11 from those of an earlier answer, or from what two earlier answers add up to, get
+  what those say. A refusal, or a number that moved, would say that somebody was added or taken away;
+- counts are told to the nearest ten, as everywhere for people who see aggregates only (core.cells).
 """
 
-from base64 import b64decode, b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from pyroaring import BitMap
 
 #: PRV-14: the smallest group that is told apart.
 CELL = 11
+#: A crowd in short: how many of its people fall into each of so many lots. What two crowds differ by in the lots
+#: together, they differ by at least as people, so that nearly all pairs need not be compared person by person.
+LOTS = 64
+Lots = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`count` None: fewer than CELL. `exact` False: true to within CELL - 1 people."""
+    """`count` None: fewer than CELL. `exact` False: told to the nearest ten, and true to within about 25 people."""
 
     count: int | None
     exact: bool
@@ -34,27 +42,27 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An answer given before: the number, and a bit for each person it was about."""
+    """An answer given before: the number, its people in short, and how to get at them."""
 
     count: int
-    members: int
+    lots: Lots
+    members: Callable[[], BitMap]
 
 
-def bits(numbers: Iterable[int], size: int) -> int:
-    """Contact numbers as one large integer with a bit for each."""
-    field = bytearray(size // 8 + 1)
-    for number in numbers:
-        field[number >> 3] |= 1 << (number & 7)
-    return int.from_bytes(field, "little")
+def told(members: BitMap) -> Told:
+    """What is told and remembered of these people when they are news."""
+    return Told(coarse(len(members)), lots_of(members), lambda: members)
 
 
-def pack(members: int, size: int) -> str:
-    """As text of a length that depends on `size` alone, not on who is in it (IDX-07)."""
-    return b64encode(members.to_bytes(size // 8 + 1, "little")).decode()
+def coarse(count: int) -> int:
+    """To the nearest ten, halves up; never 0."""
+    return max(10, (count + 5) // 10 * 10)
 
 
-def unpack(text: str) -> int:
-    return int.from_bytes(b64decode(text), "little")
+def lots_of(members: BitMap) -> Lots:
+    """How many of these contact numbers fall into each lot: scattered, so that neighbours do not share one."""
+    numbers = np.asarray(members.to_array(), dtype=np.uint64)
+    return np.bincount((numbers * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(58), minlength=LOTS).astype(np.int64)
 
 
 def small_part(counts: Sequence[int]) -> int | None:
@@ -62,11 +70,50 @@ def small_part(counts: Sequence[int]) -> int | None:
     return next((place for place, count in enumerate(counts) if count < CELL), None)
 
 
-def answer(members: int, everybody: int, told: Iterable[Told]) -> tuple[Answer, bool]:
-    """What to say of these people, and whether it is news that later answers must be held against."""
-    if members.bit_count() < CELL:
-        return Answer(None, exact=False), False
-    for earlier in (Told(everybody.bit_count(), everybody), *told):
-        if (members ^ earlier.members).bit_count() < CELL:
-            return Answer(earlier.count, exact=False), False
-    return Answer(members.bit_count(), exact=False), True
+def answer(members: BitMap, everybody: BitMap, before: Sequence[Told], apart: int = CELL) -> tuple[Answer, Told | None]:
+    """What to say of these people, and what of it is news that later answers must be held against.
+
+    `apart`, at least CELL: who differs by fewer from what was told before is told that. Chance decides it for each
+    question as it is worded (counting.SPREAD): were it one number, the step at which an answer moves would be a person.
+    """
+    if len(members) < CELL:
+        return Answer(None, exact=False), None
+    new = told(members)
+    known = [told(everybody), *before]
+    repeated = _known(members, new.lots, known, apart)
+    if repeated is not None:
+        return Answer(max(10, repeated), exact=False), None
+    return Answer(new.count, exact=False), new
+
+
+def _known(members: BitMap, lots: Lots, known: Sequence[Told], apart: int) -> int | None:
+    """What the earliest answer about nearly these people said, or two of them together."""
+    table = np.stack([t.lots for t in known])
+    for i in np.flatnonzero(np.abs(table - lots).sum(axis=1) < apart).tolist():
+        if members.symmetric_difference_cardinality(known[i].members()) < apart:
+            return known[i].count
+    for first, second, sign in _pairs(table, lots, apart):
+        one, other = known[first].members(), known[second].members()
+        # As sums of people: who is in both counts twice.
+        odd = (members ^ (one | other), one & other) if sign > 0 else (one ^ (members | other), members & other)
+        if sum(map(len, odd)) < apart:
+            return known[first].count + sign * known[second].count
+    return None
+
+
+def _pairs(table: Lots, lots: Lots, apart: int) -> Iterator[tuple[int, int, int]]:
+    """Pairs of known crowds whose sum (1) or difference (-1) may be nearly the crowd of these lots."""
+    sizes = table.sum(axis=1)
+    order = np.argsort(sizes, kind="stable")
+    ordered, size = sizes[order], int(lots.sum())
+    for sign in (1, -1):
+        # one + other = size, or one - other = size: the other is this large, give or take.
+        wanted = sign * (size - sizes)
+        first = np.searchsorted(ordered, wanted - apart + 1, "left")
+        last = np.searchsorted(ordered, wanted + apart - 1, "right")
+        for i in np.flatnonzero(last > first).tolist():
+            others = order[first[i] : last[i]]
+            odd = np.abs(table[i] + sign * table[others] - lots).sum(axis=1)
+            for j in others[odd < apart].tolist():
+                if sign < 0 or i <= j:
+                    yield i, j, sign

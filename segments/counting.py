@@ -2,44 +2,91 @@
 
 import hashlib
 import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from uuid import UUID
 
+import numpy as np
 from django.db import connection, transaction
+from pyroaring import BitMap
 
 from accounts.models import ApiToken, User
 from accounts.policy import Action
 from audit import commands as audit
 from audit.models import Entry
-from contacts.models import Contact
 from core import clock
+from phi import seal
 from phi.keyring import keyring
-from segments import asking, queries
+from segments import asking, crowds, queries
 from segments import catalog as catalogs
 from segments.asking import Answer, Told
 from segments.catalog import Catalog
 from segments.commands import permit, permit_beside_health, too_small
-from segments.errors import PartTooSmall, TooManyQuestions
+from segments.errors import NearlyTheSame, TooManyQuestions
 from segments.models import Question
-from segments.tree import Rule, nodes_of
+from segments.tree import Group, Node, Rule, nodes_of
 
 Asker = User | ApiToken
 
 #: How many answers somebody without small cells gets in a day, and how long answers are held against later ones.
 QUESTIONS_A_DAY = 200
 REMEMBERED = timedelta(days=90)
+#: How many of a day's questions may be worded anew and yet be about nearly the people of an earlier answer.
+NEAR_A_DAY = 20
+DAY = timedelta(days=1)
+#: Crowds that differ by fewer than asking.CELL and up to so many more, by chance, are told the same.
+SPREAD = 10
 #: One at a time, so that two answers given at once cannot be played against each other.
 LOCK = 0x5E6_0041
 #: The same question about a known person's health is recorded once within this time: counts follow every keystroke.
 RECORDED_AGAIN = timedelta(hours=1)
 PERSON_ASKED = "segment.person_asked"
 
+#: Answers opened by this process, so that a question opens only those given since.
+_opened: dict[UUID, Told] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Two crowds, region by region."""
+
+    both: Answer
+    only_one: Answer
+    only_other: Answer
+
 
 def ask(rule: Rule, *, by: Asker, catalog: Catalog | None = None, saved: bool = False) -> Answer:
     """How many people match, as far as the asker may know. `saved`: somebody who may combined it, and kept it.
 
-    Raises IdentifiersWithHealth, PartTooSmall, TooManyQuestions.
+    Raises IdentifiersWithHealth, PartTooSmall, TooManyQuestions, NearlyTheSame.
     """
     catalog = catalog or catalogs.load()
+    if _exactly(rule, by, catalog, saved=saved):
+        return Answer(queries.count(rule, catalog=catalog), exact=True)
+    question = _charge(by, [rule])[0]
+    (members,), everybody = _permitted(rule, [rule.root], nodes_of(rule.root)[1:], catalog)
+    return _told(by, [question], [members], everybody)[0]
+
+
+def ask_overlap(one: Rule, other: Rule, *, by: Asker, catalog: Catalog | None = None, saved: bool = False) -> Overlap:
+    """How many people two rules have in common, and how many each has alone. Raises as `ask`."""
+    catalog = catalog or catalogs.load()
+    rule = Rule(Group("any", (one.root, other.root)))
+    # Each of the regions is a question about both rules: what may not be asked at once may not be overlapped.
+    exact = _exactly(rule, by, catalog, saved=saved)
+    questions = [] if exact else _charge(by, [Rule(Group(match, rule.root.items)) for match in ("all", "any", "none")])
+    parts = [] if exact else [*nodes_of(one.root)[1:], *nodes_of(other.root)[1:]]
+    (a, b), everybody = _permitted(rule, [one.root, other.root], parts, catalog)
+    regions = [a & b, a - b, b - a]
+    if exact:
+        return Overlap(*(Answer(len(region), exact=True) for region in regions))
+    return Overlap(*_told(by, questions, regions, everybody))
+
+
+def _exactly(rule: Rule, by: Asker, catalog: Catalog, *, saved: bool) -> bool:
+    """Whether the asker may have the exact count; what they may not ask at all raises."""
     exact = by.may(Action.SMALL_CELLS)
     if not (saved and exact):
         permit(rule, catalog, by)
@@ -47,53 +94,117 @@ def ask(rule: Rule, *, by: Asker, catalog: Catalog | None = None, saved: bool = 
             permit_beside_health(rule, catalog, by)
     if exact:
         _record_if_about_a_person(rule, by, catalog)
-        return Answer(queries.count(rule, catalog=catalog), exact=True)
-    found = _ask_guarded(rule, by, catalog)
-    if isinstance(found, PartTooSmall):  # raised here, after the question was counted
-        raise found
-    return found
+    return exact
 
 
 def _record_if_about_a_person(rule: Rule, by: Asker, catalog: Catalog) -> None:
     """Who asks about a known person's health leaves a trace as who reveals it: which fields, never what was asked."""
     if not queries.mixes_identifiers_with_health(rule, catalog):
         return
-    text = repr(rule).encode(errors="surrogatepass")
-    question = hmac.new(keyring().secret("segments:questions"), text, hashlib.sha256).hexdigest()[:32]
+    question = _wording(rule).hex()[:32]
     since = clock.now() - RECORDED_AGAIN
     lately = Entry.objects.filter(action=PERSON_ASKED, actor_id=by.as_actor().id, at__gt=since)
     if not lately.filter(details__question=question).exists():
         audit.record(PERSON_ASKED, by=by, fields=queries.fields_of(rule, catalog), question=question)
 
 
-@transaction.atomic
-def _ask_guarded(rule: Rule, by: Asker, catalog: Catalog) -> Answer | PartTooSmall:
-    asker = by.owner_id if isinstance(by, ApiToken) else by.pk
+def _wording(rule: Rule) -> bytes:
+    """A keyed hash of the question as it is asked."""
+    text = repr(rule).encode(errors="surrogatepass")
+    return hmac.new(keyring().secret("segments:questions"), text, hashlib.sha256).digest()
+
+
+def _lock() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+
+
+@transaction.atomic
+def _charge(by: Asker, rules: Sequence[Rule]) -> list[Question]:
+    """Count these questions against the asker's day, before anything is looked at: refused ones count, too."""
+    asker = by.owner_id if isinstance(by, ApiToken) else by.pk
+    _lock()
     now = clock.now()
-    if Question.objects.filter(asked_by=asker, at__gt=now - timedelta(days=1)).count() >= QUESTIONS_A_DAY:
+    today = Question.objects.filter(asked_by=asker, at__gt=now - DAY)
+    if today.count() + len(rules) > QUESTIONS_A_DAY:
         raise TooManyQuestions(f"You asked {QUESTIONS_A_DAY} questions within a day. Go on tomorrow.")
+    if today.filter(near=True).count() >= NEAR_A_DAY:
+        raise NearlyTheSame(
+            f"{NEAR_A_DAY} of your questions within a day were nearly the same as earlier ones: they differed by a "
+            f"handful of people, and fewer than {asking.CELL} are never told apart. Go on tomorrow, or ask somebody "
+            "who may see small counts."
+        )
     Question.objects.filter(at__lt=now - REMEMBERED).delete()
-    question = Question.objects.create(asked_by=asker, at=now)
-    parts = nodes_of(rule.root)[1:]
-    small = asking.small_part(queries.counts(rule, parts, catalog))
+    return Question.objects.bulk_create(Question(asked_by=asker, at=now, wording=_wording(rule)) for rule in rules)
+
+
+def _permitted(rule: Rule, wanted: list[Node], parts: list[Node], catalog: Catalog) -> tuple[list[BitMap], BitMap]:
+    """Whom the wanted nodes match, and everybody. Raises PartTooSmall where a part is about a handful."""
+    found, everybody = crowds.crowds_of(rule, [*wanted, *parts], catalog)
+    small = asking.small_part([len(crowd) for crowd in found[len(wanted) :]])
     if small is not None:
-        return too_small(parts[small], catalog)
-    numbers = {i.bytes: n for i, n in Contact.objects.values_list("id", "number")}
-    size = max(numbers.values(), default=0)
-    members = asking.bits((numbers[i] for i in queries.members(rule, catalog=catalog) if i in numbers), size)
-    found, news = asking.answer(members, asking.bits(numbers.values(), size), _told())
-    if news:
-        question.answer = {"count": found.count, "members": asking.pack(members, size)}
-        question.save(update_fields=["answer"])
-    return found
+        raise too_small(parts[small], catalog)
+    return found[: len(wanted)], everybody
 
 
-def _told() -> list[Told]:
+@transaction.atomic
+def _told(by: Asker, questions: Sequence[Question], asked: Sequence[BitMap], everybody: BitMap) -> list[Answer]:
+    """An answer a question, one after another, each remembered before the next."""
+    _lock()
+    before, answers = _remembered(), []
+    for question, members in zip(questions, asked, strict=True):
+        found, news = asking.answer(members, everybody, before, asking.CELL + question.wording[0] % SPREAD)
+        answers.append(found)
+        if news is not None:
+            _remember(question, news, members, everybody)
+            before.append(news)
+        elif found.count is not None:
+            question.near = not _asked_before(question)
+            question.save(update_fields=["near"])
+    return answers
+
+
+def _asked_before(question: Question) -> bool:
+    """Whether the same person asked the same lately, word for word: who counts again does not try anything."""
+    same = Question.objects.filter(
+        asked_by=question.asked_by, wording=question.wording, at__gt=question.at - REMEMBERED
+    )
+    return same.exclude(pk=question.pk).exists()
+
+
+def _aad(question: UUID) -> bytes:
+    return seal.aad("segments_question", question.bytes)
+
+
+def _remember(question: Question, news: Told, members: BitMap, everybody: BitMap) -> None:
+    """Keep an answer, in a length that depends on how many contacts there ever were, not on who is in it (IDX-07)."""
+    key, wrapped = seal.new_data_key()
+    containers = (max(everybody.max() if everybody else 0, members.max()) >> 16) + 1
+    size = 12 + containers * (8 + 8192)  # the most that Roaring takes, and the length before it
+    question.answer = {"told": news.count, "lots": news.lots.tolist()}
+    question.kek_id, question.data_key = wrapped
+    question.members = seal.seal(members.serialize(), key=key, aad=_aad(question.pk), sizes=(size,))
+    question.save(update_fields=["answer", "kek_id", "data_key", "members"])
+
+
+def _remembered() -> list[Told]:
     """Every answer still remembered, whoever asked: two people may compare notes."""
-    kept = Question.objects.filter(answer__isnull=False).order_by("at")
-    return [Told(a["count"], asking.unpack(a["members"])) for a in kept.values_list("answer", flat=True)]
+    ids = list(Question.objects.filter(data_key__isnull=False).order_by("at", "pk").values_list("pk", flat=True))
+    if new := [i for i in ids if i not in _opened]:
+        for pk, kept in Question.objects.filter(pk__in=new).values_list("pk", "answer"):
+            lots = np.array(kept["lots"], dtype=np.int64)
+            _opened[pk] = Told(kept["told"], lots, partial(_members, pk))
+    for gone in _opened.keys() - set(ids):
+        del _opened[gone]
+    return [_opened[i] for i in ids]
+
+
+def _members(question: UUID) -> BitMap:
+    kept = Question.objects.only("kek_id", "data_key", "members").get(pk=question)
+    assert kept.data_key is not None
+    assert kept.members is not None
+    key = seal.unwrap(seal.WrappedKey(kept.kek_id, bytes(kept.data_key)))
+    return BitMap.deserialize(seal.open_sealed(bytes(kept.members), key=key, aad=_aad(question)))
 
 
 def may_sample(asker: Asker, rule: Rule, catalog: Catalog) -> bool:

@@ -67,6 +67,12 @@ class TooManyQuestions(DomainError):
     status = 429
 
 
+class NearlyTheSame(DomainError):
+    """Too many questions in a row were about nearly the same people as earlier ones."""
+
+    status = 429
+
+
 class MembershipUnreadable(DomainError):
     """A kept bitmap was altered or damaged: it is not trusted."""
 
@@ -87,3 +93,39 @@ class NotASnapshot(DomainError):
 
 class InUse(DomainError):
     """The segment is part of something that relies on it."""
+
+
+class NothingToExport(DomainError):
+    """Nobody matches, or no column was chosen."""
+
+    status = 400
+
+
+class SaleForbidden(DomainError):
+    """PRV-12: what is given for payment is a sale."""
+
+    status = 403
+
+
+class AgreementMissing(DomainError):
+    """SEC-09: the file would go to somebody without an agreement in force."""
+
+
+class NotTheSecondPerson(DomainError):
+    """Whoever asked for an export cannot approve it."""
+
+    status = 403
+
+
+class NotYours(DomainError):
+    """The export was asked for by somebody else."""
+
+    status = 403
+
+
+class NotApproved(DomainError):
+    """The export may not leave: nobody approved it, or no longer."""
+
+
+class NotAsAsked(DomainError):
+    """What would leave now is not what was asked for."""

@@ -47,15 +47,25 @@ class Segment(models.Model):
 
 
 class Question(models.Model):
-    """A count given to somebody who may not see small cells, kept so that later ones cannot be played against it."""
+    """A count given to somebody who may not see small cells, kept so that later ones cannot be played against it.
 
-    DATA = Declaration(encrypted=("answer",), safe=("*",))
+    What was told and whom it was about is sealed, and null where nothing new was told.
+    """
+
+    DATA = Declaration(encrypted=("answer",), wrapped=("data_key",), sealed=("members",), safe=("*",))
 
     id = uuid_pk()
     asked_by = models.UUIDField()
     at = models.DateTimeField(db_index=True)
-    #: {"count": n, "members": base64 of one bit a contact number}; null: nothing new was told.
+    #: Keyed hash of the question as it was worded.
+    wording = models.BinaryField(max_length=32, default=bytes)
+    #: Answered by an earlier answer, though worded otherwise than this person worded any that day.
+    near = models.BooleanField(default=False)
+    #: {"told": n, "lots": how many of its people fall into each of asking.LOTS lots}
     answer: Any = EncryptedJSONField(null=True)
+    kek_id = models.CharField(max_length=40, blank=True)
+    data_key = models.BinaryField(null=True)
+    members = models.BinaryField(null=True)
 
     def __str__(self) -> str:
         return f"Question {self.pk}"
@@ -231,7 +241,11 @@ class EvaluationPart(models.Model):
 class Export(models.Model):
     """That somebody wants the people of a segment as a file, what for, and who said yes (TRK-08)."""
 
-    DATA = Declaration(encrypted=("rule", "reason", "note"), safe=("*",))
+    DATA = Declaration(encrypted=("rule", "reason", "note", "party"), safe=("*",))
+
+    class Recipient(TextChoices):
+        OWN = "own", "Our own workforce"
+        ASSOCIATE = "associate", "A business associate"
 
     class State(TextChoices):
         REQUESTED = "REQUESTED", "Waiting for approval"
@@ -249,6 +263,11 @@ class Export(models.Model):
     #: Attribute keys that become columns, in order.
     attributes = ArrayField(models.SlugField(max_length=60))
     tier = models.CharField(max_length=12, choices=Sensitivity.choices)
+    recipient = models.CharField(max_length=10, choices=Recipient.choices, default=Recipient.OWN)
+    #: The business associate, and the days its agreement was signed and ends (SEC-09).
+    party: Any = EncryptedTextField(default="", blank=True)
+    agreed_on = models.DateField(null=True)
+    agreed_until = models.DateField(null=True)
     #: People it matched when it was asked for.
     people = models.PositiveIntegerField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.REQUESTED)
@@ -259,6 +278,8 @@ class Export(models.Model):
     note: Any = EncryptedTextField(default="", blank=True)
     #: An approval is good until then.
     expires_at = models.DateTimeField(null=True)
+    #: HMAC-SHA-256 over all that was approved: a row changed since opens nothing.
+    approved_digest = models.BinaryField(max_length=32, null=True)
 
     class Meta:
         constraints = [

@@ -5,7 +5,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from segments.models import Segment
+from core.purposes import Purpose
+from segments.models import Export, Segment
 
 
 @extend_schema_field({"type": "object", "description": "See GET /api/v1/segments/schema."})
@@ -51,3 +52,32 @@ class CountOut(serializers.Serializer[Any]):
     exact = serializers.BooleanField()
     text = serializers.CharField()
     sentence = serializers.CharField()
+
+
+class ExportIn(serializers.Serializer[Export]):
+    """Columns by their attribute keys, what for, and who gets the file."""
+
+    attributes = serializers.ListField(child=serializers.CharField(max_length=60), min_length=1, max_length=200)
+    purpose = serializers.ChoiceField(choices=Purpose.choices)
+    reason = serializers.CharField(min_length=5, max_length=2_000)
+    recipient = serializers.ChoiceField(choices=Export.Recipient.choices, required=False)
+    party = serializers.CharField(max_length=120, required=False)
+    agreed_on = serializers.DateField(required=False)
+    agreed_until = serializers.DateField(required=False)
+    paid = serializers.BooleanField(required=False)
+
+
+class ExportOut(serializers.Serializer[Export]):
+    id = serializers.UUIDField()
+    segment = serializers.UUIDField(source="segment_id")
+    revision = serializers.IntegerField()
+    attributes = serializers.ListField(child=serializers.CharField())
+    purpose = serializers.CharField()
+    recipient = serializers.CharField()
+    tier = serializers.CharField()
+    people = serializers.IntegerField()
+    state = serializers.CharField()
+    requested_at = serializers.DateTimeField()
+    decided_at = serializers.DateTimeField(allow_null=True)
+    expires_at = serializers.DateTimeField(allow_null=True)
+    note = serializers.CharField()

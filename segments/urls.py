@@ -1,6 +1,6 @@
 from django.urls import path
 
-from segments import views
+from segments import export_views, views
 
 app_name = "segments"
 urlpatterns = [
@@ -10,6 +10,13 @@ urlpatterns = [
     path("builder/step", views.step, name="step"),
     path("builder/preview", views.preview, name="preview"),
     path("builder/codes", views.codes, name="codes"),
+    path("exports", export_views.export_list, name="exports"),
+    path("exports/<uuid:export_id>", export_views.export_detail, name="export"),
+    path("exports/<uuid:export_id>/decide", export_views.export_decide, name="export_decide"),
+    path("exports/<uuid:export_id>/withdraw", export_views.export_withdraw, name="export_withdraw"),
+    path("exports/<uuid:export_id>/download", export_views.export_download, name="export_download"),
+    path("<uuid:segment_id>/export", export_views.export_new, name="export_new"),
+    path("<uuid:segment_id>/export/leaves", export_views.export_preview, name="export_preview"),
     path("<uuid:segment_id>", views.segment_detail, name="detail"),
     path("<uuid:segment_id>/edit", views.segment_edit, name="edit"),
     path("<uuid:segment_id>/count", views.segment_count, name="count"),

@@ -28,6 +28,7 @@ PAGES = {
     "contacts.import": "contacts:import",
     "content.template": "content:detail",
     "content.templateversion": "content:version",
+    "segments.export": "segments:export",
     "segments.segment": "segments:detail",
 }
 #: Words for things whose own name is not what people call them.
