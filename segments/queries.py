@@ -4,26 +4,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import polars as pl
 from django.db.models import QuerySet
 
-from consent import queries as consent
 from contacts import queries as contacts
 from contacts import values
-from contacts.models import Contact
-from core import clock
-from core.models import Organization
 from core.sensitivity import Sensitivity, highest
-from delivery.models import Delivery
-from segments import calendar, evaluate, people
 from segments import catalog as catalogs
+from segments import evaluate, people
 from segments import sentence as sentences
 from segments.catalog import Catalog
-from segments.columns import Frame, Numbers
+from segments.columns import Frame
 from segments.errors import RuleError
-from segments.evaluate import Context
+from segments.facts.lookup import context_for
 from segments.models import Segment
 from segments.people import Code
 from segments.rules import Rule, parse
@@ -39,12 +33,10 @@ from segments.tree import (
     Node,
     Sample,
     TopicIs,
-    asked_of_facts,
     attributes_of,
     clauses_of,
     nodes_of,
 )
-from tracking import queries as tracking
 
 #: A rule as parsed, or its JSON as it is stored.
 AnyRule = Rule | object
@@ -87,53 +79,9 @@ def evaluated(
     rule: Rule, catalog: Catalog, at: datetime | None = None, *, ids: bool = False
 ) -> Iterator[tuple[Frame, evaluate.Context]]:
     """Everybody in frames, each with the context to evaluate the rule in."""
-    context = _context(rule, at)
+    context = context_for(rule, at)
     for frame in people.frames_of(_kinds(rule, catalog), ids=ids):
         yield frame, context
-
-
-def _context(rule: Rule, at: datetime | None) -> Context:
-    base = Context(at or clock.now(), ZoneInfo(Organization.current().time_zone))
-    asked = asked_of_facts(rule)
-    if not asked:
-        return base
-    everybody = dict(Contact.objects.values_list("id", "number"))
-
-    def numbers(ids: Iterable[UUID]) -> Numbers:
-        return Numbers.of([everybody[i] for i in ids if i in everybody])
-
-    sets: dict[Clause, Numbers] = {}
-    for clause in asked:
-        if isinstance(clause, Engaged):
-            sets[clause] = numbers(_who_did(clause, base))
-        elif isinstance(clause, TopicIs):
-            sets[clause] = numbers(_in_state(clause, everybody.keys(), at))
-    return Context(base.now, base.zone, sets)
-
-
-def _who_did(clause: Engaged, context: Context) -> Iterable[UUID]:
-    """Who received, opened or clicked since the start of the first day asked for. Machines do not count (TRK-06)."""
-    since = None
-    if clause.span is not None:
-        first = calendar.moved(context.today, clause.span, -1)
-        since = datetime(first.year, first.month, first.day, tzinfo=context.zone)
-    if clause.event != "received":
-        kind = "open" if clause.event == "opened" else "click"
-        return tracking.engaged(kind, [clause.mailing] if clause.mailing else None, since)
-    sent = Delivery.objects.filter(outcome=Delivery.Outcome.SENT)
-    if clause.mailing is not None:
-        sent = sent.filter(origin_id=clause.mailing)
-    if since is not None:
-        sent = sent.filter(at__gte=since)
-    return sent.values_list("contact_id", flat=True).distinct()
-
-
-def _in_state(clause: TopicIs, everybody: Iterable[UUID], at: datetime | None) -> set[UUID]:
-    """Who is in the state; whoever is neither in nor out has made no choice."""
-    if clause.state != "no_choice":
-        return consent.ids_in_state(clause.topic, clause.state, at)
-    said = (consent.ids_in_state(clause.topic, state, at) for state in ("opted_in", "opted_out"))
-    return set(everybody).difference(*said)
 
 
 def members(rule: AnyRule, at: datetime | None = None, catalog: Catalog | None = None) -> list[bytes]:
