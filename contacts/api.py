@@ -55,7 +55,8 @@ def _body(contact: Contact, values: dict[str, Any], coded: dict[str, Any], *, is
     return dict(ContactOut({"id": contact.pk, **times, "masked": is_masked, "values": values, "coded": coded}).data)
 
 
-def _page(contacts: list[Contact]) -> list[dict[str, Any]]:
+def shown(contacts: list[Contact]) -> list[dict[str, Any]]:
+    """These people as the API shows them: masked."""
     live = queries.attributes()
     return [_shown(contact, queries.open_one(contact), live) for contact in contacts]
 
@@ -66,13 +67,13 @@ class Contacts(Endpoint):
     @extend_schema(responses=ContactOut(many=True))
     def get(self, request: ApiRequest) -> Response:
         """List contacts, newest first, masked."""
-        return self.paged(Contact.objects.all(), _page)
+        return self.paged(Contact.objects.all(), shown)
 
     @extend_schema(request=PersonIn, responses={201: ContactOut})
     def post(self, request: ApiRequest) -> Response:
         """Add a contact; it needs an email or an external_id."""
         contact = commands.create(**self.checked(PersonIn), by=request.user)
-        return Response(_page([contact])[0], status=201)
+        return Response(shown([contact])[0], status=201)
 
 
 class OneContact(Endpoint):
@@ -81,13 +82,13 @@ class OneContact(Endpoint):
     @extend_schema(responses=ContactOut)
     def get(self, request: ApiRequest, contact_id: UUID) -> Response:
         """One contact, masked."""
-        return Response(_page([get_object_or_404(Contact, pk=contact_id)])[0])
+        return Response(shown([get_object_or_404(Contact, pk=contact_id)])[0])
 
     @extend_schema(request=PersonIn, responses=ContactOut)
     def patch(self, request: ApiRequest, contact_id: UUID) -> Response:
         """Change some values: null removes one, what is absent stays; a coded list is replaced."""
         contact = get_object_or_404(Contact, pk=contact_id)
-        return Response(_page([commands.update(contact, **self.checked(PersonIn), by=request.user)])[0])
+        return Response(shown([commands.update(contact, **self.checked(PersonIn), by=request.user)])[0])
 
     @extend_schema(responses={204: None})
     def delete(self, request: ApiRequest, contact_id: UUID) -> Response:
@@ -119,7 +120,8 @@ class FindContacts(Endpoint):
         else:
             found = queries.by_external_id(wanted["external_id"])
             ids = [found] if found else []
-        return Response(_page(list(Contact.objects.filter(pk__in=ids).order_by("pk"))))
+        reveals.searched(found=len(ids), by=request.user)
+        return Response(shown(list(Contact.objects.filter(pk__in=ids).order_by("pk"))))
 
 
 class UpsertContact(Endpoint):

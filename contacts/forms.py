@@ -71,7 +71,8 @@ class AttributeEditForm(AttributeForm):
 
 class SearchForm(forms.Form):
     text = forms.CharField(
-        label="Email or external id",
+        label="Name, email or external id",
+        help_text="A name may be part of it; an email or external id must be whole.",
         max_length=300,
         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"}),
     )

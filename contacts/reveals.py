@@ -18,3 +18,9 @@ def reveal(contact: Contact, *, reason: str, by: By) -> Record:
     keys = sorted({*record.values, *record.coded})
     audit("contact.revealed", by=by, target=contact, subject=contact.pk, keys=keys, reason_id=str(note.pk))
     return record
+
+
+@transaction.atomic
+def searched(*, found: int, by: By) -> None:
+    """Record that somebody looked for people, and how many there were; what for stands nowhere."""
+    audit("contacts.searched", by=by, found=found)

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from segments import api, export_api
+from segments.search_api import SearchContacts
 
 urlpatterns = [
     path("segments", api.Segments.as_view(), name="segments"),
@@ -12,4 +13,5 @@ urlpatterns = [
     path("segments/<uuid:segment_id>/exports", export_api.ExportsOfSegment.as_view(), name="segment-export-new"),
     path("segments/<uuid:segment_id>", api.OneSegment.as_view(), name="segment"),
     path("segments/<uuid:segment_id>/count", api.CountOfSegment.as_view(), name="segment-count"),
+    path("contacts/search", SearchContacts.as_view(), name="contacts-search"),
 ]

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from segments import export_views, views
+from segments.search_views import find_people
 
 app_name = "segments"
 urlpatterns = [
@@ -23,4 +24,5 @@ urlpatterns = [
     path("<uuid:segment_id>/duplicate", views.duplicate, name="duplicate"),
     path("<uuid:segment_id>/archive", views.archive, name="archive"),
     path("<uuid:segment_id>/restore", views.restore, name="restore"),
+    path("people", find_people, name="find_people"),
 ]

@@ -11,15 +11,13 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.policy import Action
 from accounts.requests import StaffRequest, may
-from contacts import commands, queries, reveals
+from contacts import commands, listing, queries, reveals
 from contacts.forms import PersonForm, ReasonForm, SearchForm
 from contacts.models import Attribute, Contact, Kind
 from contacts.records import Record
 from contacts.values import display, masked
 from core.errors import DomainError
 
-#: What the list shows of a person, masked.
-COLUMNS = ("first_name", "last_name", "email", "external_id")
 #: Parts of a contact's page that rooms above supply; each is asked for by its address.
 PARTS = (("Consent", "consent:for_contact"), ("Timeline", "delivery:for_contact"))
 
@@ -31,29 +29,17 @@ def _id(text: str | None) -> UUID | None:
         return None
 
 
-def _rows(contacts: list[Contact], live: dict[str, Attribute]) -> list[dict[str, Any]]:
-    rows = []
-    for contact in contacts:
-        record = queries.open_one(contact)
-        shown = {key: masked(live[key], record.values.get(key)) for key in COLUMNS if key in live}
-        rows.append({"contact": contact, "name": _name(record, live), **shown})
-    return rows
-
-
-def _name(record: Record, live: dict[str, Attribute]) -> str:
-    parts = [masked(live[key], record.values.get(key)) for key in ("first_name", "last_name") if key in live]
-    return " ".join(part for part in parts if part) or "No name"
-
-
 @require_GET
 @may(Action.CONTACTS_VIEW)
 def people(request: StaffRequest) -> HttpResponse:
     page = queries.page(after=_id(request.GET.get("after")), before=_id(request.GET.get("before")))
     live = queries.attributes()
+    total, exact = queries.headcount()
     context = {
-        "rows": _rows(page.contacts, live),
+        "rows": listing.rows(page.contacts, live),
         "page": page,
-        "total": Contact.objects.count(),
+        "total": total,
+        "about": not exact,
         "form": SearchForm(),
     }
     return render(request, "contacts/people.html", context)
@@ -62,13 +48,15 @@ def people(request: StaffRequest) -> HttpResponse:
 @require_POST
 @may(Action.CONTACTS_VIEW)
 def search(request: StaffRequest) -> HttpResponse:
-    """By POST, so that an address never stands in a URL, a log or the browser's history."""
+    """The whole email or external id. By POST, so that it never stands in a URL, a log or the browser's history."""
     form = SearchForm(request.POST)
     found: list[UUID] = queries.find(form.cleaned_data["text"]) if form.is_valid() else []
+    reveals.searched(found=len(found), by=request.user)
     if len(found) == 1:
         return redirect("contacts:detail", found[0])
     contacts = list(Contact.objects.filter(pk__in=found[:100]).order_by("-pk"))
-    context = {"rows": _rows(contacts, queries.attributes()), "form": form, "searched": True, "found": len(found)}
+    rows = listing.rows(contacts, queries.attributes())
+    context = {"rows": rows, "form": form, "searched": True, "found": len(found)}
     return render(request, "contacts/people.html", context)
 
 
@@ -109,7 +97,7 @@ def _person(
     live = queries.attributes()
     context = {
         "contact": contact,
-        "name": _name(record, live),
+        "name": listing.name(record, live),
         "form": form,
         "parts": _parts(contact),
         **_facts(record, live, revealed=revealed),
@@ -171,7 +159,7 @@ def person_delete(request: StaffRequest, contact_id: UUID) -> HttpResponse:
     record = queries.open_one(contact)
     context = {
         "contact": contact,
-        "name": _name(record, queries.attributes()),
+        "name": listing.name(record, queries.attributes()),
         "values": len(record.values),
         "entries": sum(map(len, record.coded.values())),
     }
