@@ -58,8 +58,8 @@ class View:
     when_takes: str = ""
     when_days: list[DayView] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    first: bool = False
-    last: bool = False
+    #: What a search offers: "code", "word" (one more), "value" (this one), or nothing.
+    offers: str = ""
     focus: str = ""
 
     @property
@@ -69,15 +69,6 @@ class View:
     @property
     def lines(self) -> str:
         return "\n".join(self.clause.values)
-
-    @property
-    def focus_up(self) -> bool:
-        return self.focus == "up" and not self.first
-
-    @property
-    def focus_down(self) -> bool:
-        """Also where going up came to an end."""
-        return (self.focus == "down" and not self.last) or (self.focus == "up" and self.first)
 
     @property
     def part(self) -> Mapping[str, str]:
@@ -101,7 +92,7 @@ class Builder:
         self.subjects = _subjects(catalog)
 
     def draw(self, root: draft.Group, focus: str = "", focus_on: str = "") -> View:
-        """The whole draft; the node `focus` takes the keyboard, on its first field or on the button `focus_on`."""
+        """The whole draft; the node `focus` takes the keyboard, on its first field or on the control `focus_on`."""
         view = self._node(root, draft.ROOT, ())
         for found in _all(view):
             if found.name == focus:
@@ -113,8 +104,6 @@ class Builder:
         if isinstance(node, draft.Group):
             view.match = node.match
             view.items = [self._node(item, f"{name}-{n}", (*place, n + 1)) for n, item in enumerate(node.items)]
-            for n, item in enumerate(view.items):
-                item.first, item.last = n == 0, n == len(view.items) - 1
             return view
         view.clause, view.subjects = node, self.subjects
         self._clause(node, view)
@@ -149,12 +138,16 @@ class Builder:
         if op.takes in (Takes.CHOICE, Takes.CHOICES):
             gone = [v for v in node.values if v and v not in known.choices]
             view.offered = [(c, c) for c in [*known.choices, *gone]]
+        elif op.takes in (Takes.TEXT, Takes.TEXTS):
+            if not known.identifier:
+                view.offers = "value" if op.takes is Takes.TEXT else "word"
         elif op.takes in (Takes.DAY, Takes.DAYS):
             view.days = [_day(view.name, node, "anchor", "value", view.value, "Day")]
             if op.takes is Takes.DAYS:
                 view.days += [_day(view.name, node, "anchor2", "to", node.part("to"), "Last day")]
                 view.days[0].label = "First day"
         elif op.takes is Takes.CODES:
+            view.offers = "code"
             view.names = [(c, self.code_names.get((node.key, c), "")) for c in node.values if c]
             view.whens = [(name, label) for name, (label, _) in operators.WHENS.items()]
             view.when = node.part("when") or "ever"

@@ -7,15 +7,16 @@ A node is called by its place: "r" is the root, "r-2-0" the first item of its th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import QueryDict
 
+from segments import tree
 from segments.catalog import Catalog, Field
 from segments.operators import BY_KIND, WHENS, Operator, Takes, operator
-from segments.tree import MATCHES, MAX_DEPTH, VERSION
+from segments.tree import MATCHES, MAX_DEPTH, VERSION, Rule
 
 ROOT = "r"
 #: The parts of a condition that are one value; "value" is a list.
@@ -70,6 +71,31 @@ def find(root: Group, name: str) -> Group | Clause | None:
     return next((node for place, node in walk(root) if place == name), None)
 
 
+def nodes_of(root: Group, rule: Rule, left_out: Container[str]) -> dict[str, tree.Node]:
+    """The parts of a rule by the names of their nodes in the draft it was made of; `left_out` are not in the rule."""
+    found: dict[str, tree.Node] = {}
+    _pair(root, rule.root, ROOT, left_out, found)
+    del found[ROOT]
+    return found
+
+
+def _pair(
+    node: Group | Clause, of: tree.Node, name: str, left_out: Container[str], found: dict[str, tree.Node]
+) -> None:
+    found[name] = of
+    if isinstance(node, Group) and isinstance(of, tree.Group):
+        kept = [(f"{name}-{n}", item) for n, item in enumerate(node.items)]
+        kept = [(at, item) for at, item in kept if _stands(item, at, left_out)]
+        for (at, item), part in zip(kept, of.items, strict=True):
+            _pair(item, part, at, left_out, found)
+
+
+def _stands(node: Group | Clause, name: str, left_out: Container[str]) -> bool:
+    if isinstance(node, Clause):
+        return name not in left_out
+    return any(_stands(item, f"{name}-{n}", left_out) for n, item in enumerate(node.items))
+
+
 # From the form
 
 
@@ -86,53 +112,22 @@ def from_post(data: QueryDict) -> Group:
             places[name] = Group(_match(data, name))
             parent.items.append(places[name])
         else:
-            parts = {part: str(data.get(f"{name}.{part}", "")) for part in PARTS}
-            parent.items.append(Clause(parts, [str(v) for v in data.getlist(f"{name}.value")]))
+            parent.items.append(_clause(data, name))
     return root
+
+
+def _clause(data: QueryDict, name: str) -> Clause:
+    parts = {part: str(data.get(f"{name}.{part}", "")) for part in PARTS}
+    was, now = str(data.get(f"{name}.was", "")), parts["subject"]
+    # What was typed for another subject says nothing of this one; three kinds of event are asked alike.
+    if was not in ("", now) and not (was.startswith("event:") and now.startswith("event:")):
+        return Clause({"subject": now})
+    return Clause(parts, [str(v) for v in data.getlist(f"{name}.value")])
 
 
 def _match(data: QueryDict, name: str) -> str:
     match = str(data.get(f"{name}.match", "all"))
     return match if match in MATCHES else "all"
-
-
-# Steps
-
-
-def step(root: Group, do: str) -> str:
-    """Do what a button says ("remove:r-1"); returns the name of the node to go on with."""
-    verb, _, rest = do.partition(":")
-    name, _, extra = rest.partition(":")
-    node = find(root, name) if name else None
-    if node is None:
-        return ""
-    if verb in ("condition", "group") and isinstance(node, Group):
-        node.items.append(Clause() if verb == "condition" else Group("any", [Clause()]))
-        return f"{name}-{len(node.items) - 1}" + ("-0" if verb == "group" else "")
-    if isinstance(node, Clause) and verb in ("code", "drop"):
-        if verb == "drop":
-            node.values = [v for v in node.values if v != extra]
-        elif extra.strip() and extra.strip().upper() not in node.values:
-            node.values.append(extra.strip().upper())
-            node.parts["q"] = ""
-        return name
-    parent = find(root, name.rpartition("-")[0])
-    if not isinstance(parent, Group):
-        return ""
-    return _move(parent, name, verb)
-
-
-def _move(parent: Group, name: str, verb: str) -> str:
-    above, _, last = name.rpartition("-")
-    place, items = int(last), parent.items
-    if verb == "remove":
-        del items[place]
-        return f"{above}-{min(place, len(items) - 1)}" if items else above
-    to = place + {"up": -1, "down": 1}.get(verb, 0)
-    if 0 <= to < len(items):
-        items[place], items[to] = items[to], items[place]
-        return f"{above}-{to}"
-    return name
 
 
 # To a rule

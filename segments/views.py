@@ -1,5 +1,6 @@
 """Segments in the browser: list, build, look at, archive. Each step of the builder posts the whole form."""
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +12,8 @@ from django.views.decorators.http import require_POST
 from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from core.errors import DomainError
-from segments import asking, commands, counting, draft, queries
 from segments import catalog as catalogs
+from segments import commands, counting, draft, offers, queries, steps
 from segments.builder import Builder
 from segments.catalog import Catalog
 from segments.errors import Problem, RuleError
@@ -21,9 +22,8 @@ from segments.models import Segment
 from segments.rules import parse, parse_leniently
 from segments.tree import Rule, clauses_of
 
-#: So many people of a sample are shown, and so many codes offered.
+#: So many people of a sample are shown.
 SAMPLE = 5
-CODES = 20
 
 
 @may(Action.SEGMENTS_VIEW)
@@ -127,70 +127,88 @@ def _stale(segment: Segment) -> list[Problem]:
 @may(Action.SEGMENTS_VIEW)
 @require_POST
 def step(request: StaffRequest) -> HttpResponse:
-    """One step of the builder: the tree drawn anew, the keyboard where one goes on."""
+    """One step of the builder: the tree drawn anew, where the keyboard goes on, and what to say aloud."""
     root = draft.from_post(request.POST)
-    do = request.POST.get("do", "")
-    focus = draft.step(root, do)
-    verb = do.partition(":")[0]
-    focus_on = verb if verb in ("up", "down") else "search" if verb in ("code", "drop") else ""
-    view = Builder(catalogs.load(), code_names=_code_names(root)).draw(root, focus, focus_on)
-    response = render(request, "segments/_tree.html", {"root": view, "live": _live(request)})
-    response["HX-Trigger-After-Settle"] = "rulechanged"
-    return response
+    done = steps.step(root, request.POST.get("do", ""))
+    view = Builder(catalogs.load(), code_names=_code_names(root)).draw(root, done.name, done.at)
+    return render(request, "segments/_step.html", {"root": view, "said": done.said})
 
 
 @may(Action.SEGMENTS_VIEW)
 @require_POST
 def preview(request: StaffRequest) -> HttpResponse:
-    """The sentence, the count and a masked sample of what stands in the form; unfinished conditions are left out."""
+    """The sentence and the counts of what stands in the form; unfinished conditions are left out."""
     root, catalog = draft.from_post(request.POST), catalogs.load()
     rule, problems = parse_leniently(draft.to_rule(root, catalog), catalog)
     wrong = [p for p in problems if not p.unfinished]
-    names = {name: "" for name, node in draft.walk(root)}
-    names.update({draft.path_of(p.path): p.message for p in wrong})
-    context: dict[str, Any] = {"errors": names, "wrong": wrong, "unfinished": len(problems) - len(wrong)}
+    context: dict[str, Any] = {"wrong": wrong, "unfinished": len(problems) - len(wrong), "live": _live(request)}
+    kept: dict[str, str] = {}
     if rule is not None and not wrong:
         asked = _live(request) or "count" in request.POST
         context |= _answer(request, rule, catalog, asked=asked)
-    return render(request, "segments/_preview.html", {**context, "live": _live(request)})
+        if context.get("answer"):
+            kept = _kept(request, root, rule, [p.path for p in problems], catalog)
+    errors = {draft.path_of(p.path): p.message for p in wrong}
+    context["nodes"] = [(name, errors.get(name, ""), kept.get(name, "")) for name, _ in draft.walk(root)]
+    return render(request, "segments/_preview.html", context)
+
+
+def _kept(
+    request: StaffRequest, root: draft.Group, rule: Rule, left_out: list[str], catalog: Catalog
+) -> dict[str, str]:
+    """How many people each condition and group matches by itself, by the name of its node."""
+    nodes = draft.nodes_of(root, rule, {draft.path_of(path) for path in left_out})
+    if not _live(request) or len(nodes) < 2:
+        return {}
+    counts = queries.counts(rule, list(nodes.values()), catalog)
+    return {name: f"{n:,} {'person' if n == 1 else 'people'} by itself" for name, n in zip(nodes, counts, strict=True)}
 
 
 def _answer(request: StaffRequest, rule: Rule, catalog: Catalog, *, asked: bool, saved: bool = False) -> dict[str, Any]:
-    """What may be shown of a rule to this person."""
+    """What may be said of a rule to this person."""
     found: dict[str, Any] = {"sentence": queries.sentence(rule, catalog), "asked": asked}
     if not asked:
         return found
     try:
         found["answer"] = counting.ask(rule, by=request.user, catalog=catalog, saved=saved)
-        found["recorded"] = found["answer"].exact and queries.mixes_identifiers_with_health(rule, catalog)
-        if counting.may_sample(request.user, rule, catalog):
-            found["sample"] = queries.sample(rule, SAMPLE, catalog)
     except DomainError as refusal:
         found["refusal"] = str(refusal)
     return found
 
 
+def _sample(request: StaffRequest, rule: Rule, catalog: Catalog, *, exact: bool) -> dict[str, Any]:
+    """A few of the people, masked; nothing of people who were picked out by name."""
+    found: dict[str, Any] = {"recorded": exact and queries.mixes_identifiers_with_health(rule, catalog)}
+    if counting.may_sample(request.user, rule, catalog):
+        found["sample"] = queries.sample(rule, SAMPLE, catalog)
+    return found
+
+
 @may(Action.SEGMENTS_VIEW)
 @require_POST
-def codes(request: StaffRequest) -> HttpResponse:
-    """Codes that occur, by code or name. Asked by POST: what is searched for may say a diagnosis."""
-    name = request.POST.get("clause", "")
+def pause(request: StaffRequest) -> HttpResponse:
+    """Who builds stopped for a moment: a few of the people."""
+    root, catalog = draft.from_post(request.POST), catalogs.load()
+    rule, problems = parse_leniently(draft.to_rule(root, catalog), catalog)
+    found: dict[str, Any] = {}
+    if _live(request) and rule is not None and all(p.unfinished for p in problems):
+        with suppress(DomainError):
+            found = _sample(request, rule, catalog, exact=True)
+    return render(request, "segments/_pause.html", found)
+
+
+@may(Action.SEGMENTS_VIEW)
+@require_POST
+def offered(request: StaffRequest) -> HttpResponse:
+    """Codes or texts that occur. Asked by POST: what is searched for may say a diagnosis."""
+    name, catalog = request.POST.get("clause", ""), catalogs.load()
     node = draft.find(draft.from_post(request.POST), name)
-    if not isinstance(node, draft.Clause) or not node.key:
+    known = catalog.fields.get(node.key) if isinstance(node, draft.Clause) else None
+    if not isinstance(node, draft.Clause) or known is None:
         return HttpResponse("")
-    wanted = node.part("q").strip().casefold()
-    every = queries.codes_offered(node.key)
-    if not request.user.may(Action.SMALL_CELLS):
-        every = [code for code in every if code.people >= asking.CELL]
-    fitting = [c for c in every if wanted in c.code.casefold() or wanted in c.display.casefold()]
-    context = {
-        "clause": name,
-        "codes": [c for c in fitting if c.code not in node.values][:CODES],
-        "more": max(0, len(fitting) - CODES),
-        "typed": node.part("q").strip().upper(),
-        "counts": request.user.may(Action.SMALL_CELLS),
-    }
-    return render(request, "segments/_codes.html", context)
+    counts = request.user.may(Action.SMALL_CELLS)
+    context = offers.offered(node, known, counts=counts)
+    return render(request, "segments/_offers.html", {"clause": name, "counts": counts, **context})
 
 
 # One segment
@@ -225,8 +243,10 @@ def segment_count(request: StaffRequest, segment_id: UUID) -> HttpResponse:
     except RuleError as refusal:
         return render(request, "segments/_count.html", {"segment": segment, "refusal": str(refusal)})
     found = _answer(request, rule, catalog, asked=True, saved=True)
-    if (answer := found.get("answer")) is not None and answer.exact:
-        commands.keep_count(segment, answer.count)
+    if (answer := found.get("answer")) is not None:
+        found |= _sample(request, rule, catalog, exact=answer.exact)
+        if answer.exact:
+            commands.keep_count(segment, answer.count)
     return render(request, "segments/_count.html", {"segment": segment, **found})
 
 

@@ -40,6 +40,8 @@ ATTRIBUTES: tuple[tuple[str, str, Kind, Sensitivity, list[str]], ...] = (
     ("flu_shot_on", "Last flu shot", Kind.DATE, PHI, []),
     ("smoker", "Smoker", Kind.BOOLEAN, PHI, []),
     ("bmi", "Body mass index", Kind.NUMBER, PHI, []),
+    ("provider", "Seen by", Kind.TEXT, PHI, []),
+    ("procedures", "Procedures", Kind.CODED, PHI, []),
     ("recovery_program", "In the recovery program", Kind.BOOLEAN, SPECIAL, []),
 )
 #: key, name for staff, name for the public, needs an opt-in, share of the people it concerns who opted in

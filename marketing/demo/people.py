@@ -12,12 +12,14 @@ from marketing.catcher import GONE_DOMAIN
 from marketing.demo.words import (
     CLINICS,
     CONDITIONS,
+    DOCTORS,
     FEMALE,
     INSURANCE,
     LAST,
     MAIL_DOMAINS,
     MALE,
     PLACES,
+    PROCEDURES,
     RARE,
     STREETS,
     VISITS,
@@ -100,7 +102,20 @@ def _person(random: Random, home: Household, number: int, *, adult: bool, today:
         values["next_visit_at"] = f"{day}T{random.randint(13, 20):02d}:{random.choice(('00', '20', '40'))}:00Z"
     if random.random() < 0.02:
         values["recovery_program"] = True
-    return Person(values, {"conditions": conditions, "medications": medications, "visits": visits})
+    # Of its own, so that what came later to the demo left everybody else as they were.
+    later = Random(f"{SEED} {number}")
+    if visits:
+        values["provider"] = later.choices(DOCTORS, (34, 24, 18, 14, 10))[0]
+    done = list(_procedures(later, age, sex, today))
+    return Person(values, {"conditions": conditions, "medications": medications, "visits": visits, "procedures": done})
+
+
+def _procedures(random: Random, age: int, sex: str, today: date) -> Iterator[Coded]:
+    """Screenings and tests, the last one up to six years ago."""
+    for code, display, youngest, oldest, whose, share in PROCEDURES:
+        if youngest <= age <= oldest and whose in ("", sex) and random.random() < share:
+            day = (today - timedelta(days=int(random.triangular(5, 2_100, 300)))).isoformat()
+            yield Coded(code, display, day, day)
 
 
 def _address(random: Random, first: str, home: Household, number: int) -> str:

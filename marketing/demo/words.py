@@ -274,7 +274,7 @@ PLACES = (
     ("Prairie Junction", "IL", "60901", "America/Chicago"),
 )
 MAIL_DOMAINS = ("mail.example", "inbox.example", "post.example.net", "family.example.org", "webmail.example.com")
-INSURANCE = ("Lakes Health Plan", "Buckeye Mutual", "Medicare", "Medicaid", "Self-pay")
+INSURANCE = ("BCBS of the Lakes", "Buckeye Mutual", "Medicare", "Medicaid", "Self-pay")
 CLINICS = ("Main Street", "Harbor", "North Hill")
 
 
@@ -322,4 +322,13 @@ VISITS = (
     ("90471", "Vaccination"),
     ("92250", "Eye screening"),
     ("80061", "Blood test: lipids"),
+)
+#: Whom most people see.
+DOCTORS = ("Dr. Lee", "Dr. Osei", "Dr. Marchetti", "Dr. Novak", "Dr. Abara")
+#: code, name, from which age, to which, for whom (empty: everybody), share who ever had it
+PROCEDURES = (
+    ("77067", "Screening mammogram", 40, 79, "female", 0.72),
+    ("45378", "Colonoscopy", 45, 80, "", 0.48),
+    ("77080", "Bone density scan", 60, 90, "female", 0.41),
+    ("93000", "Electrocardiogram", 35, 92, "", 0.37),
 )

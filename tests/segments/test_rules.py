@@ -232,23 +232,3 @@ def test_a_rule_survives_the_form(data: st.DataObject) -> None:
     form_of(Builder(make.CATALOG).draw(drawn), posted)
     again = draft.to_rule(draft.from_post(posted), make.CATALOG)
     assert parse(again, make.CATALOG) == parse(raw, make.CATALOG)
-
-
-def test_steps_move_add_and_remove_and_say_where_to_go_on() -> None:
-    a, b = draft.Clause({"subject": "attribute:t"}), draft.Clause({"subject": "attribute:n"})
-    root = draft.Group("all", [a, b])
-    assert draft.step(root, "down:r-0") == "r-1"
-    assert root.items == [b, a]
-    assert draft.step(root, "up:r-0") == "r-0"
-    assert draft.step(root, "group:r") == "r-2-0"
-    assert draft.step(root, "condition:r-2") == "r-2-1"
-    assert draft.step(root, "remove:r-2-1") == "r-2-0"
-    assert draft.step(root, "remove:r-2") == "r-1"
-    assert draft.step(root, "code:r-1:e11.9") == "r-1"
-    assert draft.step(root, "code:r-1:E11.9") == "r-1"
-    assert a.values == ["E11.9"]
-    assert draft.step(root, "drop:r-1:E11.9") == "r-1"
-    assert a.values == []
-    for nonsense in ("", "remove", "remove:", "remove:r", "fly:r-0", "up:r-9", "code:r:E11", "condition:r-0", "::"):
-        draft.step(root, nonsense)
-    assert [type(item) for item in root.items] == [draft.Clause, draft.Clause]

@@ -155,7 +155,7 @@ def test_the_preview_counts_what_is_finished_and_points_at_what_is_wrong(markete
     assert "1 condition not filled in yet" in page
     page = text(marketer.post(url, {**half, "r-1.op": "in_last", "r-1.value": "-4"}))
     assert "cannot be counted" in page
-    assert re.search(r'id="error-r-1"[^>]*hx-swap-oob="true">.*?from 0 to 36,500', page)
+    assert re.search(r'data-into="error-r-1">.*?from 0 to 36,500', page)
     assert "Choose what the first condition is about" in text(marketer.post(url, {}))
 
 
@@ -165,7 +165,7 @@ def test_codes_are_found_by_name_and_never_asked_for_in_an_address(marketer: Cli
 
     make_people(20, coded=lists)
     picker = {"node": "r-0:condition", "r-0.subject": "attribute:conditions", "r-0.op": "has", "clause": "r-0"}
-    url = reverse("segments:codes")
+    url = reverse("segments:offers")
     page = text(marketer.post(url, {**picker, "r-0.q": ""}))
     assert page.index("Hypertension") < page.index("HIV disease")
     assert "20 people" in page

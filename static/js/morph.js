@@ -1,0 +1,50 @@
+// Lay one drawing of a form over another: what is alike stays the same element, and keeps keyboard, caret and open list.
+
+const alike = (a, b) =>
+  a.nodeType === b.nodeType && a.nodeName === b.nodeName && a.type === b.type && a.dataset?.kind === b.dataset?.kind;
+
+// White space between elements says nothing here, and would make equal trees differ.
+export function strip(root) {
+  const empty = [];
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) if (!walker.currentNode.data.trim()) empty.push(walker.currentNode);
+  for (const node of empty) if (!node.parentNode.closest?.("textarea")) node.remove();
+}
+
+function attributes(old, fresh) {
+  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of fresh.attributes)
+    if (name !== "autofocus" && old.getAttribute(name) !== value) old.setAttribute(name, value);
+}
+
+const options = (select) => [...select.options].map((option) => `${option.value}\n${option.text}`).join("\n");
+
+function field(old, fresh, keep) {
+  if (old.nodeName === "SELECT") {
+    const [had, given] = [old.value, fresh.value];
+    if (options(old) !== options(fresh)) old.replaceChildren(...fresh.childNodes);
+    const chosen = keep(old) && [...old.options].some((option) => option.value === had) ? had : given;
+    if (old.value !== chosen) old.value = chosen;
+  } else if (keep(old)) return;
+  else if (old.type === "checkbox" || old.type === "radio") old.checked = fresh.checked;
+  else if (old.value !== fresh.value) old.value = fresh.value;
+}
+
+// Children of `old` become those of `fresh`; `keep(field)`: its value is newer than the answer; `skip(element)`: leave
+// what stands in it.
+export function morph(old, fresh, keep, skip) {
+  const wanted = [...fresh.childNodes];
+  wanted.forEach((next, n) => {
+    const had = old.childNodes[n];
+    if (!had) old.append(next);
+    else if (!alike(had, next)) had.replaceWith(next);
+    else if (had.nodeType !== Node.ELEMENT_NODE) {
+      if (had.data !== next.data) had.data = next.data;
+    } else {
+      attributes(had, next);
+      if (had.matches("input, select, textarea")) field(had, next, keep);
+      else if (!skip(had)) morph(had, next, keep, skip);
+    }
+  });
+  while (old.childNodes.length > wanted.length) old.lastChild.remove();
+}
