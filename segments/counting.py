@@ -19,7 +19,7 @@ from audit.models import Entry
 from core import clock
 from phi import seal
 from phi.keyring import keyring
-from segments import asking, crowds, queries
+from segments import asking, fanout, queries
 from segments import catalog as catalogs
 from segments.asking import Answer, Told
 from segments.catalog import Catalog
@@ -140,7 +140,7 @@ def _charge(by: Asker, rules: Sequence[Rule]) -> list[Question]:
 
 def _permitted(rule: Rule, wanted: list[Node], parts: list[Node], catalog: Catalog) -> tuple[list[BitMap], BitMap]:
     """Whom the wanted nodes match, and everybody. Raises PartTooSmall where a part is about a handful."""
-    found, everybody = crowds.crowds_of(rule, [*wanted, *parts], catalog)
+    everybody, *found = fanout.crowds(rule, [*wanted, *parts], clock.now(), catalog)
     small = asking.small_part([len(crowd) for crowd in found[len(wanted) :]])
     if small is not None:
         raise too_small(parts[small], catalog)

@@ -22,7 +22,7 @@ from core.purposes import Purpose
 from core.sensitivity import Sensitivity, highest
 from phi.keyring import keyring
 from segments import catalog as catalogs
-from segments import crowds, export_file, queries
+from segments import export_file, fanout, queries
 from segments.errors import (
     AgreementMissing,
     Archived,
@@ -234,13 +234,35 @@ def is_over(export: Export) -> bool:
     return export.state == State.APPROVED and (export.expires_at is None or export.expires_at <= clock.now())
 
 
-@transaction.atomic
 def download(export: Export, *, by: By) -> Iterator[str]:
     """The approved people as CSV text, piece by piece. That it was downloaded is on the trail before the first byte.
 
     Raises NotYours, NotApproved, NotAsAsked, AgreementMissing.
     """
-    export = _locked(export)
+    export = exports().get(pk=export.pk)
+    _check_may_leave(export, by)
+    numbers = fanout.members(export.rule, clock.now())
+    with transaction.atomic():
+        export = _locked(export)
+        _check_may_leave(export, by)  # again: it may have been withdrawn while people were looked for
+        audit.record(
+            "export.downloaded",
+            by=by,
+            target=export,
+            segment=str(export.segment_id),
+            fields=export.attributes,
+            tier=str(export.tier),
+            people=len(numbers),
+        )
+
+    def done(rows: int, left_out: dict[str, int]) -> None:
+        audit.record("export.finished", by=by, target=export, rows=rows, left_out=left_out)
+
+    limits = export_file.Limits(export.purpose, Sensitivity(export.tier))
+    return export_file.stream(numbers, columns_of(export), limits, done)
+
+
+def _check_may_leave(export: Export, by: By) -> None:
     _check_own(export, by)
     if export.state != State.APPROVED:
         raise NotApproved("This export is not approved. A second person has to look at it first.")
@@ -249,23 +271,6 @@ def download(export: Export, *, by: By) -> Iterator[str]:
     if not hmac.compare_digest(bytes(export.approved_digest or b""), _digest(export)):
         raise NotApproved("What stands here is not what was approved. Ask for the export anew.")
     check_as_asked(export)
-    columns = columns_of(export)
-    numbers = crowds.numbers_of(export.rule)
-    audit.record(
-        "export.downloaded",
-        by=by,
-        target=export,
-        segment=str(export.segment_id),
-        fields=export.attributes,
-        tier=str(export.tier),
-        people=len(numbers),
-    )
-
-    def done(rows: int, left_out: dict[str, int]) -> None:
-        audit.record("export.finished", by=by, target=export, rows=rows, left_out=left_out)
-
-    limits = export_file.Limits(export.purpose, Sensitivity(export.tier))
-    return export_file.stream(numbers, columns, limits, done)
 
 
 def _digest(export: Export) -> bytes:
