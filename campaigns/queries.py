@@ -1,10 +1,8 @@
 """Reading campaigns: lists, what a reviewer must see, what came of one."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 
 from campaigns import approval
 from campaigns.models import Campaign, ReviewNote
@@ -13,7 +11,7 @@ from content.models import TemplateVersion
 from content.preview import Preview, all_personas, preview
 from core.purposes import Stream
 from delivery import queries as delivery
-from delivery.models import Delivery, Origin
+from delivery.models import Origin
 from delivery.queries import Forecast, Progress
 from segments import queries as segments
 
@@ -40,15 +38,6 @@ def in_flight() -> "QuerySet[Campaign]":
 
 def recently_finished(limit: int = 5) -> "QuerySet[Campaign]":
     return campaigns().filter(state=State.FINISHED).order_by("-finished_at")[:limit]
-
-
-def counts_by_origin(ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
-    """Outcomes of many campaigns in one statement, for lists."""
-    found: dict[UUID, dict[str, int]] = {pk: {} for pk in ids}
-    rows = Delivery.objects.filter(origin_id__in=ids).values_list("origin_id", "outcome").annotate(n=Count("pk"))
-    for origin_id, outcome, count in rows:
-        found[origin_id][outcome] = count
-    return found
 
 
 def progress(campaign: Campaign) -> Progress:

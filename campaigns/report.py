@@ -14,6 +14,7 @@ from delivery.queries import Progress
 from delivery.reasons import words
 from tracking import queries as tracking
 from tracking.queries import Bucket, Counts, Figures
+from tracking.sums import sums_of
 
 __all__ = ["Report", "as_csv", "coarse", "exact", "report", "rows"]
 
@@ -72,23 +73,22 @@ class Report:
 def report(campaign: Campaign, *, with_domains: bool = True) -> Report:
     """The whole report. `with_domains` opens addresses to count their domains: the one slow part."""
     progress = delivery.progress(campaign.pk)
-    back = tracking.counts_for(campaign.pk)
+    came_back = sums_of([campaign.pk])[campaign.pk]
+    back = tracking.counts_in(came_back)
     version = campaign.template_version
     return Report(
         progress=progress,
         back=back,
         refusals=[Refusal(code, *words(code), count) for code, count in progress.refused_by_reason.items()],
         failures=delivery.failures_by_status(campaign.pk),
-        bounced=Delivery.objects.filter(
-            origin_id=campaign.pk, outcome=Delivery.Outcome.FAILED, reasons__contains=["bounced"]
-        ).count(),
+        bounced=delivery.bounced(campaign.pk),
         links=[
             Link(destination, back.links.get(number, Figures()))
             for number, destination in enumerate(version.links if version else ())
         ],
         domains=delivery.by_domain(campaign.pk) if with_domains else [],
         sent_over_time=delivery.over_time(campaign.pk),
-        back_over_time=tracking.over_time(campaign.pk),
+        back_over_time=tracking.over_time_in(came_back),
     )
 
 

@@ -77,7 +77,7 @@ def totals(user: User) -> list[tuple[str, int]]:
     if user.may(Action.CONSENT_VIEW):
         found.append(("Addresses suppressed", consent.suppressions().count()))
     if user.may(Action.CAMPAIGNS_VIEW):
-        sent = Delivery.objects.filter(outcome=Delivery.Outcome.SENT, at__gte=since).count()
+        sent = delivery.counts_since(since).get(Delivery.Outcome.SENT, 0)
         left = consent.ledger(since=since).filter(act__in=[Act.OPT_OUT, Act.OPT_OUT_ALL])
         gone = left.order_by().values("contact_id").distinct().count()
         found += [("Sent, last 30 days", sent), ("Unsubscribed, last 30 days", gone)]

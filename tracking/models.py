@@ -46,3 +46,27 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"
+
+
+class Mark(models.Model):
+    """Up to which transaction the sums have everything; see tracking.sums. One row."""
+
+    DATA = Declaration(safe=("*",))
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    before_xid = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"Mark {self.before_xid}"
+
+
+class Sum(models.Model):
+    """What came back to one origin, counted: [[kind, link or null, label, how many], …]."""
+
+    DATA = Declaration(safe=("*",))
+
+    origin_id = models.UUIDField(primary_key=True)
+    counts = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"Sum {self.pk}"

@@ -1,5 +1,6 @@
 """What came back, counted. A click that turns out to be part of a burst counts as machine, whatever it seemed."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,19 +11,8 @@ from django.db import connection
 
 from core.clock import now as _now
 from tracking.models import Event
+from tracking.sums import JUDGED, Tally, sums_of
 from tracking.verdict import BURST
-
-# Every event with its verdict as of now: tracking.verdict.in_burst, asked of PostgreSQL.
-JUDGED = """
-SELECT id, delivery_id, origin_id, contact_id, kind, link, at, client,
-       CASE WHEN kind = 'click' AND min(link) OVER near <> max(link) OVER near THEN 'machine'
-            ELSE verdict END AS verdict
-FROM tracking_event
-WHERE {where}
-WINDOW near AS (PARTITION BY delivery_id, kind ORDER BY at
-                RANGE BETWEEN make_interval(secs => %(burst)s) PRECEDING
-                AND make_interval(secs => %(burst)s) FOLLOWING)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +45,16 @@ class Counts:
 
 
 def counts_for(origin_id: UUID) -> Counts:
-    """Opens, clicks and unsubscribes of one campaign (or other origin), people and machines apart. Two statements."""
-    judged = JUDGED.format(where="origin_id = %(origin)s")
-    params: dict[str, Any] = {"origin": origin_id, "burst": BURST.total_seconds()}
-    # A person counts once, as human if any of their events is (ranked by 'human' < 'unknown' after relabelling).
-    best = "min(CASE verdict WHEN 'human' THEN 1 WHEN 'unknown' THEN 2 ELSE 3 END)"
-    sql = f"""
-    WITH judged AS MATERIALIZED ({judged}),
-    sides AS (SELECT kind, link, contact_id, verdict FROM judged
-              UNION ALL SELECT kind, NULL, contact_id, verdict FROM judged WHERE link IS NOT NULL)
-    SELECT kind, link, verdict, count(*) FROM (
-        SELECT kind, link, 'total:' || verdict AS verdict FROM sides
-        UNION ALL
-        SELECT kind, link, 'people:' || (ARRAY['human', 'unknown', 'machine'])[{best}]
-        FROM sides GROUP BY kind, link, contact_id
-    ) counted GROUP BY kind, link, verdict
-    """  # noqa: S608 -- both parts are constants of this module
+    """Opens, clicks and unsubscribes of one campaign (or other origin), people and machines apart."""
+    return counts_in(sums_of([origin_id])[origin_id])
+
+
+def counts_in(tally: Tally) -> Counts:
+    """What a tally says, as figures."""
     found: dict[tuple[str, int | None], dict[str, dict[str, int]]] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        for kind, link, label, count in cursor.fetchall():
-            side, _, verdict = label.partition(":")
+    for (kind, link, label), count in tally.items():
+        side, _, verdict = label.partition(":")
+        if side != "hour":
             found.setdefault((kind, link), {}).setdefault(side, {})[verdict] = count
     figures = {
         key: Figures(Split(**sides.get("people", {})), Split(**sides.get("total", {}))) for key, sides in found.items()
@@ -99,19 +78,14 @@ class Returned:
 
 
 def people_by_origin(origin_ids: Sequence[UUID]) -> dict[UUID, Returned]:
-    """People who came back to each of many campaigns, for lists, in one statement; as counts_for counts them."""
-    found = dict.fromkeys(origin_ids, Returned())
-    judged = JUDGED.format(where="origin_id = ANY(%(origins)s)")
-    sql = f"""
-    SELECT origin_id, count(DISTINCT contact_id) FILTER (WHERE kind = 'open' AND verdict <> 'machine'),
-           count(DISTINCT contact_id) FILTER (WHERE kind = 'click' AND verdict <> 'machine'),
-           count(DISTINCT contact_id) FILTER (WHERE kind = 'unsubscribe')
-    FROM ({judged}) j GROUP BY origin_id
-    """  # noqa: S608 -- a constant of this module
-    with connection.cursor() as cursor:
-        cursor.execute(sql, {"origins": list(origin_ids), "burst": BURST.total_seconds()})
-        found.update((row[0], Returned(*row[1:])) for row in cursor.fetchall())
-    return found
+    """People who came back to each of many campaigns, for lists; as counts_for counts them."""
+    return {origin_id: returned_in(tally) for origin_id, tally in sums_of(origin_ids).items()}
+
+
+def returned_in(tally: Tally) -> Returned:
+    found = counts_in(tally)
+    opened, clicked = found.opens.people, found.clicks.people
+    return Returned(opened.human + opened.unknown, clicked.human + clicked.unknown, found.unsubscribes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,19 +100,22 @@ class Bucket:
 
 def over_time(origin_id: UUID, *, step: str = "hour") -> list[Bucket]:
     """When people first opened, clicked and unsubscribed; machines left out. `step`: "hour" or "day" (UTC)."""
+    return over_time_in(sums_of([origin_id])[origin_id], step=step)
+
+
+def over_time_in(tally: Tally, *, step: str = "hour") -> list[Bucket]:
     if step not in ("hour", "day"):
         raise ValueError("Events are counted by hour or by day.")
-    judged = JUDGED.format(where="origin_id = %(origin)s")
-    sql = f"""
-    WITH firsts AS (SELECT kind, contact_id, min(at) AS at FROM ({judged}) j
-                    WHERE verdict <> 'machine' GROUP BY kind, contact_id)
-    SELECT date_trunc(%(step)s, at, 'UTC') AS bucket, count(*) FILTER (WHERE kind = 'open'),
-           count(*) FILTER (WHERE kind = 'click'), count(*) FILTER (WHERE kind = 'unsubscribe')
-    FROM firsts GROUP BY bucket ORDER BY bucket
-    """  # noqa: S608 -- a constant of this module
-    with connection.cursor() as cursor:
-        cursor.execute(sql, {"origin": origin_id, "burst": BURST.total_seconds(), "step": step})
-        return [Bucket(*row) for row in cursor.fetchall()]
+    found: dict[datetime, Counter[str]] = {}
+    for (kind, _, label), count in tally.items():
+        side, _, moment = label.partition(":")
+        if side == "hour" and count:
+            at = datetime.fromisoformat(moment)
+            found.setdefault(at if step == "hour" else at.replace(hour=0), Counter())[kind] += count
+    return [
+        Bucket(at, kinds[Event.Kind.OPEN], kinds[Event.Kind.CLICK], kinds[Event.Kind.UNSUBSCRIBE])
+        for at, kinds in sorted(found.items())
+    ]
 
 
 @dataclass(frozen=True, slots=True)

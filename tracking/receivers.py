@@ -7,9 +7,11 @@ from uuid import UUID
 from django.dispatch import receiver
 
 from consent.signals import withdrawn
+from tracking import sums
 from tracking.commands import append
 from tracking.models import Event
 from tracking.resolvers import resolve
+from tracking.signals import events_forgotten
 from tracking.verdict import Judged
 
 
@@ -20,3 +22,9 @@ def unsubscribed(contact_id: UUID, delivery_id: UUID | None, at: datetime, **_: 
     if delivery_id and message is not None and message.contact_id == contact_id:
         judged = Judged(Event.Verdict.HUMAN, "")
         append(Event.Kind.UNSUBSCRIBE, delivery_id=delivery_id, message=message, judged=judged, at=at)
+
+
+@receiver(events_forgotten)
+def forgotten(origins: dict[str, list[UUID]], **_: Any) -> None:
+    """Sums hold no more than what is left of the events."""
+    sums.sum_again(origin_id for ids in origins.values() for origin_id in ids)

@@ -19,6 +19,7 @@ from campaigns.states import may_move
 from campaigns.views.page import act, load, show, show_overview
 from content.preview import Preview, all_personas, preview
 from core.errors import DomainError
+from delivery.queries import counts_by_origin
 from segments import queries as segments
 from tracking.queries import people_by_origin
 
@@ -36,7 +37,7 @@ def campaign_list(request: StaffRequest) -> HttpResponse:
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     shown = list(page.object_list)
     ids = [campaign.pk for campaign in shown]
-    outcomes, back = queries.counts_by_origin(ids), people_by_origin(ids)
+    outcomes, back = counts_by_origin(ids), people_by_origin(ids)
     rows = [(campaign, outcomes[campaign.pk].get("sent", 0), back[campaign.pk]) for campaign in shown]
     return render(request, "campaigns/list.html", {"form": form, "page": page, "rows": rows, "state": state})
 
