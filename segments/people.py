@@ -1,107 +1,52 @@
-"""Where rules find people: opened records as frames, kept in this process while nobody has changed.
+"""Where rules find people: the column store, and beside it whoever changed since it was written.
 
 This is the one module that knows where the columns come from.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from threading import Lock
+from collections.abc import Iterator, Mapping
+from uuid import UUID
 
-from django.db import connection
+from django.db.models import Max
 
-from contacts import queries as contacts
-from segments import columns
-from segments.columns import Frame
+from contacts import opening
+from contacts.models import Attribute, Contact, Kind
+from segments.columns import Frame, of_people
+from segments.store import codes as counting
+from segments.store import reading
+from segments.store.memory import memory
+from segments.store.part import SIZE
+from segments.store.tables import Code
 
-#: Above this many people nothing is kept: frames stream through in chunks, memory stays flat.
-KEEP_PEOPLE = 250_000
-
-#: Changes whenever a committed change to any contact becomes visible: every write gives its row a new xmin.
-STATE = "SELECT count(*), max(updated_at), coalesce(sum(xmin::text::bigint), 0) FROM contacts_contact"
-State = tuple[int, object, object]
+__all__ = ["SIZE", "Code", "codes", "forget", "frames_of", "one", "partitions"]
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A code that occurs in a coded list, what it is called there, and how many people have it."""
+def frames_of(kinds: Mapping[str, str], *, ids: bool = False, only: range | None = None) -> Iterator[Frame]:
+    """Everybody, or whose numbers lie in the partitions `only`: a column per key of `kinds`, and "id" where asked for.
 
-    code: str
-    display: str
-    people: int
-
-
-@dataclass(slots=True)
-class _Kept:
-    state: State | None = None
-    kinds: dict[str, str] = field(default_factory=dict)
-    frame: Frame | None = None
-    codes: dict[str, list[Code]] | None = None
+    A frame a partition, then one of those who changed since. Raises KeyUnavailable.
+    """
+    return reading.frames(kinds, ids=ids, only=only)
 
 
-_kept = _Kept()
-_lock = Lock()
+def partitions() -> range:
+    """The partitions that contact numbers lie in, for whoever evaluates some of them at a time."""
+    last = Contact.objects.aggregate(last=Max("number"))["last"]
+    return range(0 if last is None else last // SIZE + 1)
 
 
-def _state() -> State:
-    with connection.cursor() as cursor:
-        cursor.execute(STATE)
-        count, latest, writes = cursor.fetchone()
-    return count, latest, writes
-
-
-def frames_of(kinds: Mapping[str, str], *, ids: bool = False) -> Iterator[Frame]:
-    """Everybody in one frame or in several: a column per attribute key of `kinds`, and "id" where asked for."""
-    state = _state()
-    if state[0] > KEEP_PEOPLE:
-        yield from (columns.of_people(people, kinds, ids=ids) for people in contacts.iter_numbered())
-        return
-    yield _whole(state, kinds)
-
-
-def _whole(state: State, kinds: Mapping[str, str]) -> Frame:
-    with _lock:
-        if _kept.state != state:
-            forget()
-        if _kept.frame is not None and kinds.items() <= _kept.kinds.items():
-            return _kept.frame
-        # All columns come from one reading, so that they belong to the same people.
-        wanted = {**_kept.kinds, **kinds}
-        people: Sequence[columns.Person] = [person for chunk in contacts.iter_numbered() for person in chunk]
-        _kept.state, _kept.kinds, _kept.frame = state, wanted, columns.of_people(people, wanted, ids=True)
-        return _kept.frame
-
-
-def forget() -> None:
-    """Drop everything kept in this process."""
-    _kept.state, _kept.kinds, _kept.frame, _kept.codes = None, {}, None, None
+def one(contact_id: UUID, kinds: Mapping[str, str]) -> Frame | None:
+    """That one person, from the record; None if there is nobody."""
+    number = Contact.objects.values_list("number", flat=True).filter(pk=contact_id).first()
+    people = opening.numbered([number]) if number is not None else []
+    return of_people(people, kinds, ids=True) if people else None
 
 
 def codes() -> dict[str, list[Code]]:
     """Of every coded list the codes in use, most frequent first."""
-    state = _state()
-    with _lock:
-        if _kept.state != state:
-            forget()
-        if _kept.codes is None:
-            _kept.state, _kept.codes = state, _count_codes()
-        return _kept.codes
+    lists = Attribute.objects.filter(kind=Kind.CODED, removed_at=None)
+    return counting.codes(lists.values_list("key", flat=True))
 
 
-def _count_codes() -> dict[str, list[Code]]:
-    people: dict[str, Counter[str]] = {}
-    names: dict[tuple[str, str], Counter[str]] = {}
-    for chunk in contacts.iter_open():
-        for _, record in chunk:
-            for key, entries in record.coded.items():
-                people.setdefault(key, Counter()).update({entry.code.upper() for entry in entries})
-                for entry in entries:
-                    if entry.display:
-                        names.setdefault((key, entry.code.upper()), Counter())[entry.display] += 1
-    return {
-        key: [
-            Code(code, names[key, code].most_common(1)[0][0] if (key, code) in names else "", count)
-            for code, count in sorted(counted.items(), key=lambda item: (-item[1], item[0]))
-        ]
-        for key, counted in people.items()
-    }
+def forget() -> None:
+    """Drop everything opened that this process keeps."""
+    memory.forget()

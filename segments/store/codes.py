@@ -6,48 +6,63 @@ from collections.abc import Iterable, Mapping
 from contacts.models import Kind
 from contacts.records import Record
 from phi.keyring import keyring
+from segments.columns import Mask
 from segments.store import reading, tables
+from segments.store.memory import memory
 from segments.store.part import SIZE
+from segments.store.tables import Code
 
 
-def codes(keys: Iterable[str]) -> dict[str, list[tables.Counted]]:
-    """Of these coded lists the codes in use, most frequent first."""
+def codes(keys: Iterable[str]) -> dict[str, list[Code]]:
+    """Of these coded lists the codes in use, most frequent first. Raises KeyUnavailable."""
     keyring().current_kek()
     kinds = dict.fromkeys(keys, str(Kind.CODED))
-    changed, people = reading.changed_people(None)
+    changed = reading.changed_people()
     wanted = reading.wanted_of({}, ids=False) | {
         tables.codes(key): {tables.codes(key): tables.COUNTED} for key in kinds
     }
     opened = {found.head.number: found for found in reading.partitions(wanted, kinds, None)}
-    dirty = sorted(set((changed // SIZE).tolist()) & set(opened))
+    state = (changed.state, frozenset(found.head.key.wrapped for found in opened.values()), tuple(kinds))
+    return memory.get(
+        ("codes", state),
+        lambda: _counted(opened, changed, kinds),
+        lambda counted: 200 * sum(len(found) for found in counted.values()),
+    )
+
+
+def _counted(
+    opened: Mapping[int, reading.Opened], changed: reading.Changed, kinds: Mapping[str, str]
+) -> dict[str, list[Code]]:
+    dirty = sorted(set((changed.numbers // SIZE).tolist()) & set(opened))
     counts: dict[str, Counter[str]] = {key: Counter() for key in kinds}
     names: dict[str, dict[str, Counter[str]]] = {key: {} for key in kinds}
     for number, found in opened.items():
         for key in kinds:
-            for code, count, name in found.held[tables.codes(key)]:
+            for code, name, count in found.held[tables.codes(key)]:
                 if number not in dirty:
                     counts[key][code] += count
                 if name:
                     names[key].setdefault(code, Counter())[name] += count
     if dirty:
-        only = range(dirty[0], dirty[-1] + 1)
-        for found in reading.partitions(reading.wanted_of(kinds, ids=False), kinds, only):
+        for found in reading.partitions(reading.wanted_of(kinds, ids=False), kinds, range(dirty[0], dirty[-1] + 1)):
             if found.head.number in dirty:
-                left = reading.left(found, changed)
-                for key in kinds:
-                    entries = found.held[tables.coded(key)]
-                    counts[key].update(
-                        dict(zip(entries.codes, tables.people_with(entries, left).tolist(), strict=True))
-                    )
-    _count_people((record for _, _, record in people), counts, names)
+                _count_left(found, reading.left(found, changed), counts)
+    _count_people((record for _, _, record in changed.people), counts, names)
     return {
         key: [
-            tables.Counted(code, count, _usual(names[key].get(code)))
+            Code(code, _usual(names[key].get(code)), count)
             for code, count in sorted(counted.items(), key=lambda item: (-item[1], item[0]))
             if count > 0
         ]
         for key, counted in counts.items()
     }
+
+
+def _count_left(found: reading.Opened, left: Mask, counts: Mapping[str, "Counter[str]"]) -> None:
+    """Add the codes of a partition, without those of whoever changed."""
+    for key, counted in counts.items():
+        entries = found.held[tables.coded(key)]
+        counted.update(dict(zip(entries.codes, tables.people_with(entries, left).tolist(), strict=True)))
 
 
 def _count_people(

@@ -7,11 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.ma
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 
 from phi.errors import SealBroken
 from segments.store import kms
+
+#: Both are slow to load, and the first reading would load them in the middle of it.
+_NEEDED_LATER = (np.ma, pa.compute)
 
 #: {column: [[offset, length], …]}; FOOTER stands for the end of the file, without which nothing can be read.
 Places = dict[str, list[list[int]]]

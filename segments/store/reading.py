@@ -43,6 +43,15 @@ class There:
     note: tables.Note
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Numbers of contacts in order, and whoever is left of them; `state` is another one after any further change."""
+
+    numbers: Int
+    people: list[Person]
+    state: int
+
+
 @dataclass(slots=True)
 class Opened:
     """A partition as far as it was asked for. Units: _ROWS, tables.ID, tables.attribute, tables.coded, tables.codes."""
@@ -65,14 +74,14 @@ def frames(kinds: Mapping[str, str], *, ids: bool = False, only: range | None = 
     Raises KeyUnavailable where no key can be had: nothing is answered from memory then either.
     """
     keyring().current_kek()
-    changed, people = changed_people(only)
+    changed = changed_people(only)
     for opened in partitions(wanted_of(kinds, ids=ids), kinds, only):
         yield _frame(opened, kinds, changed, ids=ids)
-    if people:
-        yield of_people(people, kinds, ids=ids)
+    if changed.people:
+        yield of_people(changed.people, kinds, ids=ids)
 
 
-def _frame(opened: Opened, kinds: Mapping[str, str], changed: Int, *, ids: bool) -> Frame:
+def _frame(opened: Opened, kinds: Mapping[str, str], changed: Changed, *, ids: bool) -> Frame:
     there: There = opened.held[_ROWS]
     columns = {key: opened.held[tables.attribute(key)] for key, kind in kinds.items() if kind != Kind.CODED}
     if ids:
@@ -81,11 +90,12 @@ def _frame(opened: Opened, kinds: Mapping[str, str], changed: Int, *, ids: bool)
     return Frame(there.numbers, left(opened, changed), columns, entries)
 
 
-def left(opened: Opened, changed: Int) -> Mask:
+def left(opened: Opened, changed: Changed) -> Mask:
     """Who of a partition has not changed."""
     there: There = opened.held[_ROWS]
     first = opened.head.number * SIZE
-    among = changed[np.searchsorted(changed, first) : np.searchsorted(changed, first + len(there.present))]
+    begin, end = np.searchsorted(changed.numbers, [first, first + len(there.present)])
+    among = changed.numbers[begin:end]
     if len(among) == 0:
         return there.present
     present = there.present.copy()
@@ -100,8 +110,8 @@ def _bounds(only: range | None) -> tuple[int, int]:
     return (only.start * SIZE, only.stop * SIZE) if only is not None else (0, 2**62)
 
 
-def changed_people(only: range | None) -> tuple[Int, list[Person]]:
-    """The numbers of contacts that changed since their partition was written, in order, and whoever is left of them."""
+def changed_people(only: range | None = None) -> Changed:
+    """Contacts that changed since their partition was written."""
     ids, numbers = rows.changes(*_bounds(only))
     crowded = [number for number, count in _by_partition(numbers) if count > LAY_OVER]
     if crowded:
@@ -121,7 +131,7 @@ def changed_people(only: range | None) -> tuple[Int, list[Person]]:
     if known:
         memory.put(("changed", only), known, _RECORD * len(known))
     people = [person for _, (_, person) in sorted(known.items()) if person is not None]
-    return np.array(sorted(latest), dtype=np.int64), people
+    return Changed(np.array(sorted(latest), dtype=np.int64), people, hash(frozenset(latest.items())))
 
 
 def _by_partition(numbers: list[int]) -> Iterable[tuple[int, int]]:

@@ -74,10 +74,16 @@ def of_part(part: Part) -> Iterator[tuple[str, pa.Table]]:
     people: dict[str, Any] = {PRESENT: pa.array(part.present), ID: _ids(part.ids)}
     for key, column in part.columns.items():
         people[attribute(key)] = _dictionary(column) if isinstance(column, Words) else _plain(column)
-    yield PEOPLE, pa.table(people)
+    yield PEOPLE, _table(people)
     for key, listed in part.listed.items():
         yield coded(key), _entries(listed)
         yield codes(key), _codes(listed)
+
+
+def _table(columns: dict[str, Any]) -> pa.Table:
+    """Columns without nulls are said to have none: they are read without looking for any."""
+    fields = [pa.field(name, held.type, nullable=held.null_count > 0) for name, held in columns.items()]
+    return pa.table(list(columns.values()), schema=pa.schema(fields))
 
 
 def _ids(ids: pl.Series) -> pa.Array:
@@ -98,12 +104,12 @@ def _plain(column: pl.Series) -> pa.Array:
 def _entries(listed: Listed) -> pa.Table:
     entries = listed.entries
     columns = {"row": entries.rows, "start": entries.starts, "stop": entries.stops}
-    return pa.table({**{name: pa.array(held) for name, held in columns.items()}, "name": _dictionary(listed.names)})
+    return _table({**{name: pa.array(held) for name, held in columns.items()}, "name": _dictionary(listed.names)})
 
 
 def _codes(listed: Listed) -> pa.Table:
     entries = listed.entries
-    return pa.table(
+    return _table(
         {
             "code": pa.array(entries.codes, pa.string()),
             "stop": pa.array(entries.bounds[1:]),
@@ -150,13 +156,18 @@ def ids(table: pa.Table) -> pl.Series:
 def column(table: pa.Table, key: str) -> Column:
     """One attribute, its texts as places where they were written so."""
     array = _single(table, attribute(key))
-    if not pa.types.is_dictionary(array.type):
-        series = pl.from_arrow(array)
-        assert isinstance(series, pl.Series)
-        return series.alias(key)
-    words = pl.from_arrow(array.dictionary[:-1])
-    assert isinstance(words, pl.Series)
-    return Words(array.indices.to_numpy(), words)
+    if pa.types.is_dictionary(array.type):
+        return _words(array)
+    if array.null_count == 0 and pa.types.is_primitive(array.type) and not pa.types.is_temporal(array.type):
+        return pl.Series(key, array.to_numpy(zero_copy_only=False))
+    series = pl.from_arrow(array)
+    assert isinstance(series, pl.Series)
+    return series.alias(key)
+
+
+def _words(array: Any) -> Words:
+    # Polars takes a short list sooner than it looks through what Arrow hands over.
+    return Words(array.indices.to_numpy(), pl.Series(array.dictionary[:-1].to_pylist(), dtype=pl.String))
 
 
 def entries(table: pa.Table, codes: pa.Table) -> Entries:
@@ -168,23 +179,23 @@ def entries(table: pa.Table, codes: pa.Table) -> Entries:
     return Entries(tuple(_single(codes, "code").to_pylist()), bounds, rows, starts, stops)
 
 
-class Counted(NamedTuple):
-    """A code of a list: how many people have it, and what it is called most ("" where nobody says)."""
+class Code(NamedTuple):
+    """A code that occurs in a coded list, what it is called there ("": nothing), and how many people have it."""
 
     code: str
+    display: str
     people: int
-    name: str
 
 
-COUNTED = ["code", "people", "name"]
+COUNTED = ["code", "name", "people"]
 
 
-def counted(table: pa.Table) -> list[Counted]:
+def counted(table: pa.Table) -> list[Code]:
     """The codes of a list."""
-    return list(map(Counted, *(_single(table, name).to_pylist() for name in COUNTED)))
+    return list(map(Code, *(_single(table, name).to_pylist() for name in COUNTED)))
 
 
-def nothing(form: str, kind: str, size: int) -> Column | Entries | list[Counted]:
+def nothing(form: str, kind: str, size: int) -> Column | Entries | list[Code]:
     """What stands for an attribute that nobody had when the partition was written, for there was no such attribute."""
     if form == "codes":
         return []
@@ -199,20 +210,18 @@ def nothing(form: str, kind: str, size: int) -> Column | Entries | list[Counted]
 def part(number: int, kinds: dict[str, str], found: dict[str, pa.Table]) -> Part:
     """A whole partition again."""
     people = found[PEOPLE]
-    lists = [key for key, kind in kinds.items() if kind == Kind.CODED]
+    lists = {key: (found[coded(key)], found[codes(key)]) for key, kind in kinds.items() if kind == Kind.CODED}
     return Part(
         number,
         flags(people),
         ids(people),
         kinds,
         {key: column(people, key) for key, kind in kinds.items() if kind != Kind.CODED},
-        {key: Listed(entries(found[coded(key)], found[codes(key)]), _names(found[coded(key)])) for key in lists},
+        {
+            key: Listed(entries(found[coded(key)], found[codes(key)]), _words(_single(found[coded(key)], "name")))
+            for key in lists
+        },
     )
-
-
-def _names(table: pa.Table) -> Words:
-    array = _single(table, "name")
-    return Words(array.indices.to_numpy(), pl.Series(array.dictionary[:-1].to_pylist(), dtype=pl.String))
 
 
 def _single(table: pa.Table, name: str) -> Any:

@@ -16,9 +16,6 @@ from tests.segments.store import by_records, by_store
 pytestmark = pytest.mark.django_db
 DIABETES = Coded("E11.9", "Type 2 diabetes", "2019-01-01")
 ASTHMA = Coded("J45.909", "Asthma", "2020-05-01", "2021-05-01")
-    Coded("E11.9", "Type 2 diabetes", "2019-01-01"),
-    Coded("J45.909", "Asthma", "2020-05-01", "2021-05-01"),
-)
 
 
 @pytest.fixture(autouse=True)
