@@ -14,7 +14,7 @@ from audit import commands as audit
 from core import clock
 from core.actors import By
 from core.sensitivity import Sensitivity
-from segments import asking, bitmaps, membership, queries, uses
+from segments import asking, bitmaps, fanout, membership, queries, uses
 from segments import catalog as catalogs
 from segments.catalog import Catalog
 from segments.errors import (
@@ -179,7 +179,7 @@ def keep_count(segment: Segment, count: int) -> None:
 def snapshot(rule: object, *, name: str, description: str = "", by: By) -> Segment:
     """Keep whoever a rule matches now, for good, as a segment of its own. Raises what `create` raises."""
     at = clock.now()
-    return _take(rule, membership.members_of(rule, at), at, name=name, description=description, by=by)
+    return _take(rule, fanout.members(rule, at), at, name=name, description=description, by=by)
 
 
 @transaction.atomic
@@ -217,6 +217,15 @@ def remove_people(segment: Segment, ids: Iterable[UUID], *, by: By) -> int:
     return _move(segment, by, removing=membership.numbers_of(ids))
 
 
+@transaction.atomic
+def say_whether_in(segment: Segment, contact_id: UUID, at: datetime, *, by: By) -> bool:
+    """Whether somebody was in a segment at a moment: a fact of their health, maybe, so the trail keeps that it was
+    asked. Raises NotKept, MembershipUnreadable."""
+    inside = membership.was_in(segment, contact_id, at)
+    audit.record("segment.membership_asked", by=by, target=segment, subject=contact_id)
+    return inside
+
+
 def _move(segment: Segment, by: By, *, adding: BitMap = EMPTY, removing: BitMap = EMPTY) -> int:
     with membership.alone_on(segment.pk):
         segment = Segment.objects.get(pk=segment.pk)
@@ -231,6 +240,7 @@ def _move(segment: Segment, by: By, *, adding: BitMap = EMPTY, removing: BitMap 
         change = membership.keep(segment, members - removing, before, at=clock.now(), told=True)
     moved = len(change.entered) + len(change.left)
     if moved:
+        Segment.objects.filter(pk=segment.pk).update(saved_by=person_of(by))
         action = "segment.people_added" if adding else "segment.people_removed"
         audit.record(action, by=by, target=segment, people=moved)
     return moved

@@ -65,6 +65,13 @@ def crowds(rule: Rule, nodes: Sequence[Node], at: datetime, catalog: Catalog | N
     return [BitMap.union(*some) for some in zip(*found, strict=True)]
 
 
+def members(rule: queries.AnyRule, at: datetime, catalog: Catalog | None = None) -> BitMap:
+    """The contact numbers of everybody the rule matches as of `at`. Raises RuleError."""
+    catalog = catalog or catalogs.load()
+    rule = queries.as_rule(rule, catalog)
+    return crowds(rule, [rule.root], at, catalog)[1]
+
+
 def _partitions() -> range:
     highest = Contact.objects.aggregate(highest=Max("number"))["highest"]
     return range(0 if highest is None else (highest >> 16) + 1)

@@ -5,18 +5,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, connection, transaction
-from django.db.models import F, Min, OuterRef, Subquery
+from django.db.models import F, Min, OuterRef, Q, Subquery
 from pyroaring import BitMap
 
 from audit import commands as audit
 from contacts.models import Contact
 from core import clock
 from core.actors import SYSTEM
-from segments import bitmaps, queries
+from phi import blind
+from segments import bitmaps, fanout
 from segments.bitmaps import Kept
 from segments.errors import MembershipUnreadable, NotKept
 from segments.models import Membership, Segment, Use
@@ -87,13 +87,8 @@ def _refresh(segment_id: UUID, at: datetime | None) -> Change:
             raise NotKept("Nobody was ever put into this snapshot.")
         return Change(before, BitMap(), BitMap())
     at = at or clock.now()
-    members = members_of(segment.rule, at)
+    members = fanout.members(segment.rule, at)
     return keep(segment, members, before, at=at, told=before is not None and _relied_on_since(segment, before))
-
-
-def members_of(rule: object, at: datetime) -> BitMap:
-    found: Any = queries.members(rule, at)
-    return found if isinstance(found, BitMap) else numbers_of(UUID(bytes=i) for i in found)
 
 
 def newest(segment: Segment) -> Kept | None:
@@ -153,6 +148,20 @@ def ids_of(numbers: BitMap) -> Iterator[list[UUID]]:
 def numbers_of(ids: Iterable[UUID]) -> BitMap:
     """Numbers of these people; who was deleted has none."""
     return BitMap(Contact.objects.filter(pk__in=list(ids)).values_list("number", flat=True))
+
+
+def people_named(names: Iterable[str]) -> tuple[list[UUID], list[str]]:
+    """Everybody with one of these email addresses or external ids, and the names nobody has. One statement."""
+    names = sorted({name.strip() for name in names} - {""})
+    addresses = [name for name in names if "@" in name]
+    by_email = dict(zip(blind.indexes("email", addresses), addresses, strict=True))
+    by_external = dict(zip(blind.indexes("external_id", names), names, strict=True))
+    wanted = Q(email_index__in=list(by_email)) | Q(external_index__in=list(by_external))
+    found, known = [], set()
+    for pk, email, external in Contact.objects.filter(wanted).values_list("id", "email_index", "external_index"):
+        found.append(pk)
+        known |= {by_email.get(bytes(email or b"")), by_external.get(bytes(external or b""))}
+    return found, [name for name in names if name not in known]
 
 
 def told_after(row: Membership) -> Iterator[tuple[Membership, list[UUID], list[UUID]]]:
