@@ -1,4 +1,4 @@
-"""What people decide about an import: columns, consent, dry run, start, release, undo, discard."""
+"""What people decide about an import: columns, consent, dry run, start, release, cancel, undo, discard."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -256,9 +256,40 @@ def resume(owner: Import, *, by: By) -> Import:
 
 def may_undo(owner: Import) -> bool:
     """Only the import that ran last: what was before it is still kept."""
-    half_way = owner.state in (State.FAILED, State.STOPPED) and owner.started_at is not None
-    done = owner.state == State.FINISHED or half_way
-    return done and _is_last(owner)
+    return (owner.state in (State.FINISHED, State.CANCELLED) or _half_way(owner)) and _is_last(owner)
+
+
+def _half_way(owner: Import) -> bool:
+    """Whether it rests with some of its rows taken."""
+    return owner.state in (State.FAILED, State.STOPPED) and owner.started_at is not None
+
+
+def may_cancel(owner: Import) -> bool:
+    """While it works or rests half-way; an undo that has begun goes through."""
+    return owner.state in (State.CHECKING, State.RUNNING) or (_half_way(owner) and not _half_undone(owner))
+
+
+@transaction.atomic
+def cancel(owner: Import, *, undo: bool = False, by: By) -> Import:
+    """Stop for good, after the rows in hand. What was taken stays, or is undone; a dry run goes back to its columns."""
+    _alone()
+    locked = Import.objects.select_for_update().get(pk=owner.pk)
+    if not may_cancel(locked):
+        raise WrongState("This import is not running any more. Look at it to see what became of it.")
+    audit("import.cancelled", by=by, target=locked, rows=locked.rows_done, undo=undo, state=locked.state)
+    locked.leased_until = None
+    if locked.state == State.CHECKING:
+        locked.state = State.UPLOADED
+        _rewind(locked)
+    elif undo:
+        _begin_undo(locked, by)
+        return locked
+    else:
+        locked.state, locked.finished_at = State.CANCELLED, clock.now()
+        locked.keys.all().delete()
+        chunks.forget(locked, chunks.FILE)
+    locked.save()
+    return locked
 
 
 @transaction.atomic
@@ -269,13 +300,17 @@ def undo(owner: Import, *, by: By) -> Import:
     if not may_undo(locked):
         raise WrongState("Only the last import can be undone, and only once.")
     _none_running(locked)
+    _begin_undo(locked, by)
+    return locked
+
+
+def _begin_undo(locked: Import, by: By) -> None:
     locked.state, locked.leased_until = State.UNDOING, None
     if staff := _staff_id(by):
         locked.started_by = staff
     locked.save()
     audit("import.undo_started", by=by, target=locked)
     enqueue("contacts.run_import", locked.pk)
-    return locked
 
 
 @transaction.atomic

@@ -27,6 +27,7 @@ urlpatterns = [
     path("imports/<uuid:import_id>/start/", imports.start, name="import_start"),
     path("imports/<uuid:import_id>/resume/", imports.resume, name="import_resume"),
     path("imports/<uuid:import_id>/release/", imports.release, name="import_release"),
+    path("imports/<uuid:import_id>/cancel/", imports.cancel, name="import_cancel"),
     path("imports/<uuid:import_id>/undo/", imports.undo, name="import_undo"),
     path("imports/<uuid:import_id>/discard/", imports.discard, name="import_discard"),
     path("imports/<uuid:import_id>/refused.csv", imports.refused, name="import_refused"),

@@ -1,6 +1,7 @@
 """Imports: the list, the upload, and the page that follows one file on its way."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -113,6 +114,7 @@ def _detail(
         "download_form": download_form or _why(),
         "may_download": refusals.may_download(owner, request.user),
         "may_undo": imports.may_undo(owner),
+        "may_cancel": imports.may_cancel(owner),
         "people": owner.created_count + owner.changed_count + owner.unchanged_count,
         "reasons": sorted(owner.problems.get("reasons", {}).items(), key=lambda item: -item[1]),
         "refused_kept": owner.chunks.filter(kind="refused").exists(),
@@ -153,6 +155,20 @@ def start(request: StaffRequest, import_id: UUID) -> HttpResponse:
 @may(Action.CONTACTS_IMPORT)
 def resume(request: StaffRequest, import_id: UUID) -> HttpResponse:
     return _act(request, import_id, imports.resume, "Import goes on where it stopped.")
+
+
+@may(Action.CONTACTS_IMPORT)
+def cancel(request: StaffRequest, import_id: UUID) -> HttpResponse:
+    """What cancelling would leave, as it stands now, and the choice; cancels only by POST."""
+    owner = get_object_or_404(Import, pk=import_id)
+    if request.method == "POST":
+        undo = request.POST.get("then") == "undo"
+        done = "The import was cancelled and is being undone." if undo else "The import was cancelled."
+        return _act(request, import_id, partial(imports.cancel, undo=undo), done)
+    if not imports.may_cancel(owner):
+        return redirect("contacts:import", import_id)
+    left = owner.rows_total - owner.rows_done
+    return render(request, "contacts/import_cancel.html", {"owner": owner, "left": left})
 
 
 @require_POST

@@ -9,7 +9,7 @@ import pytest
 from audit.models import Entry
 from contacts import chunks, commands, errors, imports, queries, signals
 from contacts.importing import engine, lease, take, undo
-from contacts.models import Contact, Import, ImportChunk, ImportKey, ImportTouch, Reason, SavedMapping
+from contacts.models import Attribute, Contact, Import, ImportChunk, ImportKey, ImportTouch, Reason, SavedMapping
 from contacts.records import Coded
 from core import clock
 from core.actors import SYSTEM
@@ -586,3 +586,73 @@ def test_synthea_patients_and_their_conditions_come_in(monkeypatch: pytest.Monke
         owner = run_import(owner, by=by)
         assert owner.refused_count == 0
         assert owner.changed_count > 40
+
+
+def running() -> Import:
+    """An import of six with three of them taken, and a worker that holds its lease."""
+    owner = checked(SIX)
+    imports.start(owner, by=make_staff())
+    epoch = lease.take(owner.pk)
+    assert epoch
+    engine.step(owner.pk, epoch)
+    owner.refresh_from_db()
+    assert (owner.state, owner.rows_done) == (State.RUNNING, 3)
+    return owner
+
+
+def test_cancelling_keeps_what_was_taken_and_the_worker_writes_nothing_more() -> None:
+    by, owner = make_staff(), running()
+    epoch = owner.lease_epoch
+    owner = imports.cancel(owner, by=by)
+    assert not engine.step(owner.pk, epoch)
+    assert (finish(owner).state, Contact.objects.count()) == (State.CANCELLED, 3)
+    assert not ImportChunk.objects.exclude(kind=chunks.UNDO).exists()
+    assert Entry.objects.get(action="import.cancelled").details == {"rows": 3, "undo": False, "state": "RUNNING"}
+    with pytest.raises(errors.WrongState, match="not running any more"):
+        imports.cancel(owner, by=by)
+    assert counts(run_import(make_import(SIX), by=by)) == (3, 0, 3, 0)
+
+
+def test_cancelling_can_take_back_what_was_taken() -> None:
+    owner = imports.cancel(running(), undo=True, by=make_staff())
+    assert owner.state == State.UNDOING
+    assert (finish(owner).state, Contact.objects.count()) == (State.UNDONE, 0)
+
+
+def test_what_a_cancelled_import_left_can_be_undone_later() -> None:
+    by, owner = make_staff(), running()
+    owner = imports.cancel(owner, by=by)
+    assert imports.may_undo(owner)
+    imports.undo(owner, by=by)
+    assert (finish(owner).state, Contact.objects.count()) == (State.UNDONE, 0)
+
+
+def test_a_dry_run_that_is_stopped_starts_again_from_its_columns() -> None:
+    by, owner = make_staff(), make_import(SIX)
+    imports.check(owner, by=by)
+    epoch = lease.take(owner.pk)
+    assert epoch
+    engine.step(owner.pk, epoch)  # parsed
+    engine.step(owner.pk, epoch)  # three of six
+    owner = imports.cancel(owner, by=by)
+    assert (owner.state, owner.rows_done) == (State.UPLOADED, 0)
+    assert not ImportKey.objects.exists()
+    assert counts(run_import(owner, by=by)) == (6, 0, 0, 0)
+
+
+def test_an_undo_that_has_begun_cannot_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(errors.WrongState):
+        imports.cancel(half_undone(monkeypatch), by=make_staff())
+
+
+def test_an_attribute_changed_after_the_dry_run_needs_another_dry_run() -> None:
+    by = make_staff()
+    owner = checked("id,email,sex\nP1,ada@example.com,F\n")
+    sex = queries.attributes()["sex"]
+    Attribute.objects.filter(pk=sex.pk).update(choices=["female", "male"])
+    with pytest.raises(errors.WrongState, match="repeat the dry run"):
+        imports.start(owner, by=by)
+    imports.check(owner, by=by)
+    owner = finish(owner)
+    imports.start(owner, by=by)
+    assert finish(owner).created_count == 1

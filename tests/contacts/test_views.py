@@ -466,3 +466,23 @@ def test_progress_answers_a_fragment_and_asks_for_the_page_when_done(client_for:
     response = client.get(url)
     assert response["HX-Refresh"] == "true"
     assert "hx-get" not in text_of(response)
+
+
+def test_a_running_import_is_cancelled_after_a_look_at_what_would_stay(client_for: ClientFor) -> None:
+    client = client_for()
+    owner = run_import(make_import("id,email\nP1,a@example.com\nP2,b@example.com\n"))
+    place = reverse("contacts:import_cancel", args=[owner.pk])
+    assert client.get(place)["Location"] == reverse("contacts:import", args=[owner.pk])
+    Import.objects.filter(pk=owner.pk).update(state=State.RUNNING, rows_total=5)
+    assert place in text_of(client.get(reverse("contacts:import", args=[owner.pk])))
+    page = text_of(client.get(place))
+    assert "<strong>2</strong> of 5 rows are in; 3 rows would be left out" in page
+    assert Import.objects.get(pk=owner.pk).state == State.RUNNING
+    page = text_of(client.post(place, {"then": "keep"}, follow=True))
+    assert "2 of 5 rows were taken before and stayed" in page
+    assert "Undo this import" in page
+    assert Contact.objects.count() == 2
+    Import.objects.filter(pk=owner.pk).update(state=State.RUNNING)
+    client.post(place, {"then": "undo"})
+    assert finish(owner).state == State.UNDONE
+    assert not Contact.objects.exists()
