@@ -18,15 +18,14 @@ from uuid import UUID
 import numpy as np
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 from pyroaring import BitMap
 
-from contacts.models import Contact
 from core import clock
 from core.jobs import enqueue
 from phi import seal
 from phi.errors import SealBroken
-from segments import bitmaps, evaluate, queries, wire
+from segments import bitmaps, evaluate, people, queries, wire
 from segments import catalog as catalogs
 from segments.catalog import Catalog
 from segments.columns import Int
@@ -53,7 +52,7 @@ def crowds(rule: Rule, nodes: Sequence[Node], at: datetime, catalog: Catalog | N
 
     Inside a transaction nobody else would see the parts: there it is always done alone.
     """
-    partitions = _partitions()
+    partitions = people.partitions()
     if len(partitions) <= settings.SEGMENTS_FAN_OUT or connection.in_atomic_block:
         return alone(rule, nodes, at, catalog=catalog)
     job = _Job(rule, list(nodes), at)
@@ -72,19 +71,13 @@ def members(rule: queries.AnyRule, at: datetime, catalog: Catalog | None = None)
     return crowds(rule, [rule.root], at, catalog)[1]
 
 
-def _partitions() -> range:
-    highest = Contact.objects.aggregate(highest=Max("number"))["highest"]
-    return range(0 if highest is None else (highest >> 16) + 1)
-
-
 def alone(
     rule: Rule, nodes: Sequence[Node], at: datetime, only: range | None = None, catalog: Catalog | None = None
 ) -> Crowds:
     """The same by this process, of all partitions or only of some."""
     found = [BitMap() for _ in range(len(nodes) + 1)]
-    for frame, context in queries.evaluated(rule, catalog or catalogs.load(), at):
-        within = np.isin(frame.numbers >> 16, np.arange(only.start, only.stop)) if only else frame.present
-        masks = [mask & within for mask in (frame.present, *evaluate.masks(nodes, frame, context))]
+    for frame, context in queries.evaluated(rule, catalog or catalogs.load(), at, only=only):
+        masks = [frame.present, *evaluate.masks(nodes, frame, context)]
         for crowd, mask in zip(found, masks, strict=True):
             crowd |= _bitmap(frame.numbers[mask])  # noqa: PLW2901  in place
     return found

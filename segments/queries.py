@@ -76,11 +76,11 @@ def _kinds(rule: Rule, catalog: Catalog) -> dict[str, str]:
 
 
 def evaluated(
-    rule: Rule, catalog: Catalog, at: datetime | None = None, *, ids: bool = False
+    rule: Rule, catalog: Catalog, at: datetime | None = None, *, ids: bool = False, only: range | None = None
 ) -> Iterator[tuple[Frame, evaluate.Context]]:
-    """Everybody in frames, each with the context to evaluate the rule in."""
+    """Everybody (or whose numbers lie in the partitions `only`) in frames, each with the context for the rule."""
     context = context_for(rule, at)
-    for frame in people.frames_of(_kinds(rule, catalog), ids=ids):
+    for frame in people.frames_of(_kinds(rule, catalog), ids=ids, only=only):
         yield frame, context
 
 

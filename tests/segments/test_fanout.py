@@ -11,7 +11,7 @@ from django.db import connection
 
 from core import clock
 from core.sensitivity import Sensitivity
-from segments import fanout, rules, tasks_membership, tree, wire
+from segments import fanout, people, rules, tasks_membership, tree, wire
 from segments.models import Evaluation, EvaluationPart
 from tests.contacts.factories import make_people
 from tests.segments.factories import is_, rule
@@ -105,7 +105,7 @@ def _stuck() -> int:
 
 def _parts_of(parsed: tree.Rule) -> list[EvaluationPart]:
     job = fanout._Job(parsed, tree.nodes_of(parsed.root), clock.now())
-    return list(EvaluationPart.objects.filter(evaluation=fanout._begin(job, fanout._partitions())).order_by("first"))
+    return list(EvaluationPart.objects.filter(evaluation=fanout._begin(job, people.partitions())).order_by("first"))
 
 
 def test_parts_are_answered_once_sealed_and_taken_for_what_they_are(spread: None, workers: Workers) -> None:
