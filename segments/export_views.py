@@ -62,7 +62,7 @@ def _leaving(segment: Segment, chosen: list[str]) -> dict[str, Any]:
     known = contacts.attributes()
     columns = [known[key] for key in chosen if key in known]
     try:
-        rule = parse(segment.rule)
+        rule = parse(queries.rule_of(segment))
         people = queries.count(rule)
     except RuleError as refusal:
         return {"problem": str(refusal), "columns": columns}

@@ -109,14 +109,15 @@ def request_export(segment: Segment, wanted: Wanted, *, by: By) -> Export:
             "says so (45 CFR 164.502(a)(5)(ii)). Carillon does not export for payment."
         )
     catalog = catalogs.load()
-    rule = parse(segment.rule, catalog)
+    asked = queries.rule_of(segment)
+    rule = parse(asked, catalog)
     people = queries.count(rule, catalog=catalog)
     if not people:
         raise NothingToExport("Nobody matches this segment now, so there is nothing to export.")
     associate = wanted.recipient == Recipient.ASSOCIATE
     export = Export(
         segment=segment,
-        rule=segment.rule,
+        rule=asked,
         revision=segment.revision,
         purpose=wanted.purpose,
         reason=wanted.reason.strip()[:MAX_TEXT],
@@ -162,7 +163,7 @@ def check_as_asked(export: Export) -> None:
     """What would leave now is what was asked for. Raises NotAsAsked, AgreementMissing."""
     catalog = catalogs.load()
     try:
-        rule, now = parse(export.rule, catalog), parse(export.segment.rule, catalog)
+        rule, now = parse(export.rule, catalog), parse(queries.rule_of(export.segment), catalog)
     except RuleError as refusal:
         raise NotAsAsked(f"The rule no longer makes sense. {refusal}") from None
     if rule != now:
@@ -278,7 +279,7 @@ def _digest(export: Export) -> bytes:
     covered = {
         "id": str(export.pk),
         "segment": str(export.segment_id),
-        "rule": export.rule,
+        "rule": _meant(export),
         "revision": export.revision,
         "attributes": export.attributes,
         "tier": str(export.tier),
@@ -289,3 +290,15 @@ def _digest(export: Export) -> bytes:
     }
     text = json.dumps(covered, sort_keys=True).encode(errors="surrogatepass")
     return hmac.new(keyring().secret("segments:exports"), text, hashlib.sha256).digest()
+
+
+def _meant(export: Export) -> str:
+    """Its rule with all that it refers to: segments in it, and who is on a list that people are put on by hand."""
+    try:
+        rule = repr(parse(export.rule))
+    except RuleError as refusal:
+        rule = str(refusal)
+    if export.segment.kind != Segment.Kind.SNAPSHOT:
+        return rule
+    newest = export.segment.memberships.order_by("-taken_at").values_list("pk", flat=True).first()
+    return f"{rule} {newest}"
