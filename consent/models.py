@@ -37,6 +37,20 @@ class Topic(models.Model):
         return f"Topic {self.number}"
 
 
+class TopicCount(models.Model):
+    """How many people were in and out of a topic by words of transactions before `before_xid`; see consent.counts."""
+
+    DATA = Declaration(safe=("*",))
+
+    topic = models.OneToOneField(Topic, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    people_in = models.PositiveIntegerField()
+    people_out = models.PositiveIntegerField()
+    before_xid = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"Count of {self.topic_id}"
+
+
 class Act(TextChoices):
     """What a ledger row says happened."""
 

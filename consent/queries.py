@@ -286,20 +286,6 @@ def revoked_authorizations(contact_id: UUID) -> set[UUID]:
     return {i for i in rows.values_list("authorization_id", flat=True) if i is not None}
 
 
-def people_in(topic_ids: Iterable[UUID]) -> dict[UUID, tuple[int, int]]:
-    """How many are in and how many out of each topic by their last word on it, in one statement."""
-    sql = """
-    SELECT topic_id, count(*) FILTER (WHERE act = 'opt_in'), count(*) FILTER (WHERE act = 'opt_out') FROM (
-        SELECT DISTINCT ON (topic_id, contact_id) topic_id, contact_id, act FROM consent_ledgerentry
-        WHERE topic_id = ANY(%s) AND act IN ('opt_in', 'opt_in_voided', 'opt_out')
-        ORDER BY topic_id, contact_id, number DESC
-    ) last GROUP BY topic_id
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [list(topic_ids)])
-        return {row[0]: (row[1], row[2]) for row in cursor.fetchall()}
-
-
 def entry(ledger_id: UUID) -> LedgerEntry | None:
     return LedgerEntry.objects.select_related("topic").filter(pk=ledger_id).first()
 

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from consent import commands, queries
+from consent.counts import people_in
 from consent.forms import TopicForm
 from consent.models import Topic
 from core.errors import DomainError
@@ -17,7 +18,7 @@ from core.errors import DomainError
 @may(Action.TOPICS_MANAGE)
 def topics(request: StaffRequest) -> HttpResponse:
     found = queries.topics()
-    people = queries.people_in([topic.pk for topic in found])
+    people = people_in([topic.pk for topic in found])
     rows = [(topic, people.get(topic.pk, (0, 0))) for topic in found]
     return render(request, "consent/topics.html", {"rows": rows})
 
@@ -69,5 +70,5 @@ def remove_topic(request: StaffRequest, topic_id: UUID) -> HttpResponse:
         else:
             messages.success(request, "The topic is removed. What people said about it stays in the ledger.")
         return redirect("consent:topics")
-    people = queries.people_in([found.pk]).get(found.pk, (0, 0))
+    people = people_in([found.pk]).get(found.pk, (0, 0))
     return render(request, "consent/remove_topic.html", {"topic": found, "opted_in": people[0]})

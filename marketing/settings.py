@@ -200,6 +200,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "contacts-sweep": {"task": "contacts.sweep_imports", "schedule": 30.0},
     "accounts-sessions": {"task": "accounts.purge_sessions", "schedule": 60.0},
     "tracking-purge": {"task": "tracking.purge", "schedule": 3600.0},
+    "consent-counts": {"task": "consent.count_topics", "schedule": 60.0},
     "tracking-sums": {"task": "tracking.sum_up", "schedule": 20.0},
     "segments-facts": {"task": "segments.write_facts", "schedule": 10.0},
     "segments-memberships": {"task": "segments.refresh_used", "schedule": 60.0},
