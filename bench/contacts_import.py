@@ -61,6 +61,37 @@ def conditions(n: int) -> Iterator[bytes]:
         ).encode()
 
 
+#: People whose conditions are folded in, and who are added only to be undone.
+SOME = 100_000
+
+
+class Watch:
+    """Seconds by the clock, and seconds of processor here and in the server's process, which no neighbour changes."""
+
+    def __init__(self) -> None:
+        from django.db import connection
+
+        connection.ensure_connection()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            self._server = Path(f"/proc/{cursor.fetchone()[0]}/stat")
+        self._before = self._now()
+
+    def _now(self) -> tuple[float, float, float]:
+        server = 0.0
+        if self._server.exists():  # the server is on this machine
+            fields = self._server.read_text().rpartition(")")[2].split()
+            server = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return time.perf_counter(), time.process_time(), server
+
+    def report(self, name: str, rows: int) -> None:
+        wall, here, server = (now - before for now, before in zip(self._now(), self._before, strict=True))
+        report(name, rows / wall, "rows/s")
+        report(f"{name}: processor, here", here * 100_000 / rows, "s/100k rows")
+        report(f"{name}: processor, server", server * 100_000 / rows, "s/100k rows")
+        report(f"{name}: memory now", rss(), "MB")
+
+
 def main(n: int) -> None:
     import django
 
@@ -85,38 +116,41 @@ def main(n: int) -> None:
         assert handler.owner is not None
         return imports.receive(handler.owner, shape=shape, by=by)
 
-    def timed(owner: Import) -> float:
-        started = time.perf_counter()
-        while engine.work(owner.pk, seconds=3_600):
+    def work(owner: Import, name: str, rows: int) -> None:
+        watch = Watch()
+        while engine.work(owner.pk):  # in slices, as workers do
             pass
-        return time.perf_counter() - started
+        watch.report(name, rows)
+        owner.refresh_from_db()
+        assert owner.state not in (Import.State.FAILED, Import.State.STOPPED), owner.problems.get("message")
 
     def whole(name: str, pieces: Iterator[bytes], rows: int, shape: str = "people") -> Import:
-        started = time.perf_counter()
+        watch, started = Watch(), time.perf_counter()
         owner = upload(pieces, shape)
-        report(f"{name}: upload, sealed", rows / (time.perf_counter() - started), "rows/s")
+        watch.report(f"{name}: upload, sealed", rows)
         if shape == "coded":
             columns = owner.mapping["columns"]
             coded = queries.attributes()["conditions"]
             imports.set_columns(owner, columns=columns, day_first=False, coded_attribute=coded, by=by)
         imports.check(owner, by=by)
-        report(f"{name}: parse and dry run", rows / timed(owner), "rows/s")
-        imports.start(Import.objects.get(pk=owner.pk), by=by)
-        report(f"{name}: import", rows / timed(owner), "rows/s")
-        owner.refresh_from_db()
-        assert owner.state == Import.State.FINISHED, owner.problems.get("message")
-        report(f"{name}: memory now", rss(), "MB")
+        work(owner, f"{name}: parse and dry run", rows)
+        imports.start(owner, by=by)
+        work(owner, f"{name}: import", rows)
+        report(f"{name}: from upload to finish", time.perf_counter() - started, "s")
         return owner
 
+    some = min(n, SOME)
     report("memory before", rss(), "MB")
     whole("new people", people(n), n)
     whole("the same file again", people(n), n)
-    last = whole("three conditions each", conditions(n), 3 * n, "coded")
+    whole("three conditions each", conditions(some), 3 * some, "coded")
+    last = whole("some more", people(some, first=n), some)
     imports.undo(last, by=by)
-    report("undo", n / timed(last), "people/s")
-    started = time.perf_counter()
-    opened = sum(len(part) for part in queries.iter_open())
-    report("open everybody", opened / (time.perf_counter() - started), "people/s")
+    work(last, "undo of some more", some)
+    watch, opened = Watch(), 0
+    for part in queries.iter_open():
+        opened += len(part)
+    watch.report("open everybody", opened)
     report("memory, highest", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "MB")
 
 
