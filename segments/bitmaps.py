@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import msgspec
+from django.db.models import Subquery
+from django.db.models.functions import Coalesce
 from pyroaring import BitMap
 
 from phi import seal
@@ -25,7 +27,7 @@ MAX_STEPS = 100
 WHOLE_EVERY = timedelta(days=7)
 #: The least length of what is sealed, in bytes.
 LEAST = 256
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +65,17 @@ def opened(data: bytes, *, key: bytes, aad: bytes) -> list[BitMap]:
 
 
 def read(segment_id: UUID, at: datetime | None = None) -> Kept | None:
-    """Who was in by the newest row, or by the newest until `at`; None where there is none. Two statements.
+    """Who was in by the newest row, or by the newest until `at`; None where there is none. One statement.
 
     Raises MembershipUnreadable where a row was altered or lost: it is never trusted.
     """
-    rows = Membership.objects.filter(segment=segment_id).order_by("-taken_at")
+    rows = Membership.objects.filter(segment=segment_id)
     if at is not None:
         rows = rows.filter(taken_at__lte=at)
-    steps = rows.values_list("steps", flat=True).first()
-    if steps is None:
+    whole = rows.filter(steps=0).order_by("-taken_at").values("taken_at")[:1]
+    chain = list(rows.filter(taken_at__gte=Coalesce(Subquery(whole), EPOCH)).order_by("taken_at"))
+    if not chain:
         return None
-    chain = list(rows[: steps + 1])[::-1]
     members = BitMap()
     for difference in _differences(chain):
         members ^= difference
@@ -151,7 +153,7 @@ def _opened(row: Membership, before: Membership | None) -> BitMap:
 
 def _aad(row: Membership, before: Membership | None) -> bytes:
     """What a row is bound to: all it says but `seen_at`, which moves."""
-    moment = (row.taken_at - _EPOCH) // timedelta(microseconds=1)
+    moment = (row.taken_at - EPOCH) // timedelta(microseconds=1)
     numbers = (row.revision, moment, row.count, row.entered, row.left, row.steps)
     bound = b"".join(n.to_bytes(8, "big") for n in numbers) + (before.pk.bytes if before else b"")
     return seal.aad("segments_membership", row.pk.bytes + row.segment_id.bytes + bound)
