@@ -203,6 +203,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "consent-counts": {"task": "consent.count_topics", "schedule": 60.0},
     "tracking-sums": {"task": "tracking.sum_up", "schedule": 20.0},
     "segments-facts": {"task": "segments.write_facts", "schedule": 10.0},
+    "segments-store": {"task": "segments.sweep_store", "schedule": 10.0},
+    "segments-check": {"task": "segments.check_store", "schedule": 3600.0},
     "segments-memberships": {"task": "segments.refresh_used", "schedule": 60.0},
     "segments-evaluations": {"task": "segments.sweep_evaluations", "schedule": 300.0},
     "segments-forget": {"task": "segments.purge_memberships", "schedule": 3600.0},

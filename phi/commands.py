@@ -100,7 +100,10 @@ class Column:
 
 def _left(column: Column) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM {column.table} WHERE {column.key_id} <> %s", [column.current])  # noqa: S608
+        cursor.execute(
+            f"SELECT count(*) FROM {column.table} WHERE {column.key_id} <> %s AND {column.reads[0]} IS NOT NULL",  # noqa: S608
+            [column.current],
+        )
         return int(cursor.fetchone()[0])
 
 
@@ -128,7 +131,7 @@ def _move(column: Column, batch: int, after: Any) -> tuple[int, Any]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {key}, {', '.join(column.reads)} FROM {column.table}"  # noqa: S608
-            f" WHERE {column.key_id} <> %s AND (%s::{key_type} IS NULL OR {key} > %s)"
+            f" WHERE {column.key_id} <> %s AND {column.reads[0]} IS NOT NULL AND (%s::{key_type} IS NULL OR {key} > %s)"
             f" ORDER BY {key} LIMIT %s FOR UPDATE SKIP LOCKED",
             [column.current, after, after, batch],
         )

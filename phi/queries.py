@@ -25,8 +25,9 @@ def wrapping_models() -> list[tuple[type[Model], str]]:
 def kek_usage() -> Counter[str]:
     """How many data keys each key-encryption key wraps."""
     usage: Counter[str] = Counter()
-    for model, _ in wrapping_models():
-        for row in model._default_manager.order_by().values("kek_id").annotate(count=Count("pk")):
+    for model, field in wrapping_models():
+        rows = model._default_manager.filter(**{f"{field}__isnull": False}).order_by()
+        for row in rows.values("kek_id").annotate(count=Count("pk")):
             usage[row["kek_id"]] += row["count"]
     return usage
 

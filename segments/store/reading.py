@@ -155,6 +155,7 @@ def partitions(wanted: Wanted, kinds: Mapping[str, str], only: range | None) -> 
         heads = rows.heads(only)
     done: dict[int, Opened] = {}
     for _ in range(ATTEMPTS):
+        _let_go(heads.values())
         opened = {number: Opened(head) for number, head in heads.items() if number not in done}
         problems = _fill(opened, wanted, kinds)
         done |= {number: found for number, found in opened.items() if number not in problems}
@@ -171,7 +172,7 @@ def _mend(head: rows.Head, problem: Exception) -> None:
         case _Moved():
             pass
         case _Stale():
-            writing.from_records(head.number)
+            writing.from_records(head.number, seen=head.key.wrapped)
         case _:
             writing.rebuild(head.number, "unreadable", seen=head.key.wrapped)
 
@@ -209,9 +210,23 @@ def wanted_of(kinds: Mapping[str, str], *, ids: bool) -> Wanted:
     return wanted
 
 
-def _key(head: rows.Head, unit: str) -> tuple[int, bytes, str]:
+def _key(head: rows.Head, unit: str, kinds: Mapping[str, str]) -> tuple[str, int, bytes, str, str]:
     """Where a unit is kept. The data key is of one writing alone, as its generation is not: that may be undone."""
-    return head.number, head.key.wrapped, unit
+    return "partition", head.number, head.key.wrapped, unit, kinds.get(unit.partition(":")[2], "")
+
+
+#: The writing of each partition that this process met last.
+_met: dict[int, bytes] = {}
+
+
+def _let_go(heads: Iterable[rows.Head]) -> None:
+    """Drop what is kept of earlier writings: whoever was deleted since is not kept any longer."""
+    news = {head.number: head.key.wrapped for head in heads if _met.get(head.number) != head.key.wrapped}
+    if news:
+        _met.update(news)
+        memory.forget(
+            lambda key: isinstance(key, tuple) and key[0] == "partition" and news.get(key[1], key[2]) != key[2]
+        )
 
 
 def _fill(partitions: Mapping[int, Opened], wanted: Wanted, kinds: Mapping[str, str]) -> dict[int, Exception]:
@@ -220,7 +235,7 @@ def _fill(partitions: Mapping[int, Opened], wanted: Wanted, kinds: Mapping[str, 
     numbers = set()
     for number, opened in partitions.items():
         for unit, columns in wanted.items():
-            if (found := memory.peek(_key(opened.head, unit))) is not None:
+            if (found := memory.peek(_key(opened.head, unit, kinds))) is not None:
                 opened.held[unit] = found
                 continue
             numbers.add(number)
@@ -270,7 +285,7 @@ def _take(opened: Opened, found: Mapping[str, Any], wanted: Wanted, kinds: Mappi
             continue
         value = _rows(opened.head, found) if unit == _ROWS else _unit(unit, kinds, found, opened.held[_ROWS])
         opened.held[unit] = value
-        memory.put(_key(opened.head, unit), value, _size(value))
+        memory.put(_key(opened.head, unit, kinds), value, _size(value))
 
 
 def _rows(head: rows.Head, found: Mapping[str, Any]) -> There:

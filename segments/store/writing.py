@@ -4,6 +4,8 @@ One transaction: the partition's lock, which changes there are, their people, ne
 exactly those changes taken away. Killed at any moment, it leaves the old partition and all changes.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from django.db import transaction
 
@@ -25,8 +27,10 @@ def write(number: int) -> None:
     if head is None:
         _write(number, None)
         return
+    if not rows.changes(number * SIZE, (number + 1) * SIZE)[0]:
+        return
     try:
-        old = _opened(head)
+        old = opened(head)
     except (SealBroken, KeyUnavailable):
         _write(number, None, head)
         _tell(number, "unreadable")
@@ -49,10 +53,15 @@ def rebuild(number: int, reason: str, *, seen: bytes | None = None) -> None:
 
 
 @transaction.atomic
-def from_records(number: int) -> None:
-    """Write a partition anew from the records, because it is told to or lacks a column: nothing is wrong with it."""
+def from_records(number: int, *, seen: bytes | None = None) -> None:
+    """Write a partition anew from the records, because it lacks an attribute: nothing is wrong with it.
+
+    With `seen` as in `rebuild`.
+    """
     rows.lock(number)
-    _write(number, None, rows.head(number))
+    head = rows.head(number)
+    if seen is None or (head is not None and head.key.wrapped == seen):
+        _write(number, None, head)
 
 
 def _tell(number: int, reason: str) -> None:
@@ -65,7 +74,7 @@ def check(note: tables.Note, partition: int, generation: int, table: str) -> Non
         raise SealBroken("A file of the column store is not the one that belongs there.")
 
 
-def _opened(head: rows.Head) -> "tuple[Part, tables.Note]":
+def opened(head: rows.Head) -> "tuple[Part, tables.Note]":
     key = seal.unwrap(head.key)
     found = {}
     for table, data in rows.whole_files(head.number).items():
@@ -82,10 +91,8 @@ def _write(number: int, old: "tuple[Part, tables.Note] | None", head: rows.Head 
     first, stop = number * SIZE, (number + 1) * SIZE
     ids, numbers = rows.changes(first, stop)
     # After the changes were read: a change with an attribute that is defined later still is among the changes left.
-    attributes = list(Attribute.objects.values_list("key", "kind", "removed_at"))
-    kinds = {key: kind for key, kind, removed_at in attributes if removed_at is None}
-    known = sorted(key for key, _, _ in attributes)
-    if old is not None and _covers(old[1], kinds):
+    kinds, known = attributes()
+    if old is not None and covers(old[1], kinds):
         part = laid_over(old[0], np.unique(numbers).astype(np.int64), opening.numbered(numbers), kinds)
     else:
         part = empty(number)
@@ -97,7 +104,13 @@ def _write(number: int, old: "tuple[Part, tables.Note] | None", head: rows.Head 
     rows.forget_changes(ids)
 
 
-def _covers(note: tables.Note, kinds: dict[str, str]) -> bool:
+def attributes() -> tuple[dict[str, str], list[str]]:
+    """The kinds of the attributes in use, and every attribute there ever was."""
+    every = list(Attribute.objects.values_list("key", "kind", "removed_at"))
+    return {key: kind for key, kind, removed_at in every if removed_at is None}, sorted(key for key, _, _ in every)
+
+
+def covers(note: tables.Note, kinds: Mapping[str, str]) -> bool:
     """Whether the partition holds all these attributes: each is a column, or was unknown when it was made."""
     return all(note.kinds.get(key) == kind or key not in note.known for key, kind in kinds.items())
 
