@@ -1,11 +1,14 @@
 """Which transaction wrote a row, so that a reader of what is new misses none that committed late.
 
-`carillon_xid()` is the number of the writing transaction. Every transaction below `carillon_xmin()` is over: read that
-number first, then all rows below it, and what is at or above it is what may still be to come.
-`carillon_xid_base()` is added to both. It is 0 until a dump is restored where numbers begin anew.
+`carillon_xid()` is the number of the writing transaction. Ask for `ended()` first, then for the rows: whoever has read
+those of transactions that had ended needs to read only the others later, and misses none, however long they take.
+(All below `carillon_xmin()` have ended: simpler, but one long transaction holds it back.)
+`carillon_xid_base()` is added to all numbers. It is 0 until a dump is restored where numbers begin anew.
 """
 
-from django.db import models
+from dataclasses import dataclass
+
+from django.db import connection, models
 from django.db.migrations import RunSQL, SeparateDatabaseAndState
 from django.db.migrations.operations import AddField
 from django.db.models import Func
@@ -21,6 +24,29 @@ DO $do$ BEGIN
   END IF;
 END $do$;
 """
+
+_ENDED = """
+SELECT pg_snapshot_xmax(s)::text::bigint + carillon_xid_base(), ARRAY(
+    SELECT x::text::bigint + carillon_xid_base() FROM pg_snapshot_xip(s) x
+    UNION SELECT x::text::bigint + carillon_xid_base() FROM pg_current_xact_id_if_assigned() x WHERE x IS NOT NULL)
+FROM pg_current_snapshot() s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The transactions that had ended at a moment: those below `before`, but for the `unfinished` ones."""
+
+    before: int
+    unfinished: tuple[int, ...] = ()
+
+
+def ended() -> Ended:
+    """Which transactions have ended by now. The caller's own has not."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ENDED)
+        before, unfinished = cursor.fetchone()
+    return Ended(before, tuple(unfinished))
 
 
 def xid() -> "models.BigIntegerField[int, int]":

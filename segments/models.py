@@ -136,8 +136,9 @@ class FactFile(models.Model):
     kek_id = models.CharField(max_length=40)
     data_key = models.BinaryField()
     data = models.BinaryField()
-    #: Rows of transactions before this one are in it; later ones are read beside it.
+    #: Rows of transactions before this one are in it, but for those that had not ended; the rest is read beside it.
     before_xid = models.BigIntegerField()
+    unfinished = ArrayField(models.BigIntegerField(), default=list)
     generation = models.PositiveBigIntegerField()
     rows = models.PositiveIntegerField()
     #: Moments of the oldest and the newest row in it.

@@ -45,8 +45,8 @@ def of(subjects: Sequence[Subject], until: datetime | None, *, by_files: bool) -
         for subject in subjects
         if (head := heads.get(subject)) and (until is None or head.last_at is None or head.last_at <= until)
     }
-    positions = {subject: usable[subject].before_xid if subject in usable else 0 for subject in subjects}
-    return Facts(usable, source.read(Span(positions, until)))
+    known = {subject: usable[subject].known if subject in usable else source.NONE for subject in subjects}
+    return Facts(usable, source.read(Span(known, until)))
 
 
 def later(facts: Facts, subject: Subject, kind: type[Any]) -> Any:

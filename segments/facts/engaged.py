@@ -67,8 +67,8 @@ def sets(clauses: Sequence[Engaged], context: Context, *, by_files: bool) -> dic
     facts = answers.of(sorted({s for some in about.values() for s in some}), context.now, by_files=by_files)
     asked = {clause: _asked(clause, subjects, context, facts) for clause, subjects in about.items()}
     bases: dict[Engaged, Ints | None] = {clause: memory.peek(one.key) for clause, one in asked.items()}
-    facts.open(s for one in asked.values() for s in one.anew)
-    facts.open((h.kind, h.subject) for c, one in asked.items() if bases[c] is None for h in one.counting)
+    unknown = {(h.kind, h.subject) for clause, one in asked.items() if bases[clause] is None for h in one.counting}
+    facts.open(unknown.union(*(one.anew for one in asked.values())))
     return {clause: Numbers(_at_least(one, bases[clause], facts)) for clause, one in asked.items()}
 
 

@@ -14,11 +14,12 @@ from uuid import UUID
 import numpy as np
 import pyarrow as pa
 from django.db import transaction
-from django.db.models import BigIntegerField, Func
+from django.db.models.expressions import RawSQL
 
 from audit.commands import record
 from core import clock
 from core.actors import SYSTEM
+from core.transactions import Ended
 from phi import seal
 from phi.errors import SealBroken
 from segments.facts.rows import Rows, Subject
@@ -42,6 +43,7 @@ class Head:
     subject: UUID
     generation: int
     before_xid: int
+    unfinished: list[int]
     rows: int
     first_at: datetime | None
     last_at: datetime | None
@@ -54,12 +56,20 @@ class Head:
         """What was read from it is good for as long as there is a file of this key."""
         return ("fact", self.id, self.generation)
 
+    @property
+    def known(self) -> Ended:
+        """The transactions whose rows are in it."""
+        return Ended(self.before_xid, tuple(self.unfinished))
+
+
+#: A file that says it knows transactions yet to begin is from before a dump was restored here.
+_NEXT = RawSQL("pg_snapshot_xmax(pg_current_snapshot())::text::bigint + carillon_xid_base()", [])
+
 
 def heads(kinds: Iterable[str]) -> dict[Subject, Head]:
-    """The files of these kinds. One that says it knows transactions yet to come is from before a dump was restored."""
+    """The files of these kinds."""
     fields = [field.name for field in dataclasses.fields(Head)]
-    now = Func(function="carillon_xmin", output_field=BigIntegerField())
-    found = FactFile.objects.filter(kind__in=list(kinds), before_xid__lte=now).values_list(*fields)
+    found = FactFile.objects.filter(kind__in=list(kinds), before_xid__lte=_NEXT).values_list(*fields)
     return {(row[1], row[2]): Head(*row) for row in found}
 
 
@@ -87,14 +97,15 @@ def _unpacked(kind: str, plain: bytes) -> Held:
     return Words(numbers, columns["said"]) if kind == TOPIC else Rows(numbers, columns["at"], columns["links"])
 
 
-def write(subject: Subject, held: Held, *, before_xid: int, span: tuple[datetime | None, datetime | None]) -> None:
+def write(subject: Subject, held: Held, *, known: Ended, span: tuple[datetime | None, datetime | None]) -> None:
     """Write a file under a new data key, in the place of the one there is. The caller holds the subject's lock."""
     file = FactFile.objects.filter(kind=subject[0], subject=subject[1]).defer("data").first()
     file = file or FactFile(kind=subject[0], subject=subject[1], generation=0)
     file.generation += 1
     key, (file.kek_id, file.data_key) = seal.new_data_key()
     file.data = seal.seal(_packed(held), key=key, aad=_aad(file))
-    file.before_xid, file.rows, file.written_at = before_xid, len(held), clock.now()
+    file.before_xid, file.unfinished = known.before, list(known.unfinished)
+    file.rows, file.written_at = len(held), clock.now()
     file.first_at, file.last_at = span
     file.save()
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from core.transactions import Ended
 from segments.facts import rows, statements, words
 from segments.facts.rows import Ints, Later, Subject
 from segments.facts.words import Words
@@ -21,8 +22,8 @@ RECEIVED, OPEN, CLICK, TOPIC = "received", "open", "click", "topic"
 #: delivery.Origin.kind of the origins that are a subject each.
 OWN = ("campaign", "workflow")
 POOL = UUID(int=0)
-#: Above every transaction.
-ALL = 2**62
+#: Every transaction there ever will be; and none.
+ALL, NONE = Ended(2**62), Ended(0)
 _INSTEAD = "instead"
 _EVER = datetime.max.replace(tzinfo=UTC)
 #: The kinds of each table, how to read them, and how to count what came.
@@ -44,31 +45,32 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Rows at or before `until` of transactions below `below`; of each subject those from its position on."""
+    """Rows at or before `until` of transactions in `within`; of each subject those of transactions that had not ended
+    when its file was written (NONE: all)."""
 
-    positions: Mapping[Subject, int] = field(default_factory=dict)
+    known: Mapping[Subject, Ended] = field(default_factory=dict)
     until: datetime | None = None
-    below: int = ALL
+    within: Ended = ALL
 
 
 def read(span: Span) -> dict[Subject, Found]:
-    """What there is from these positions on, a position of 0 meaning everything; nothing for whom nothing is there.
+    """What there is beside the files; subjects about whom nothing is there are left out.
 
     At most three statements each for deliveries and events and two for the ledger, however many subjects.
     """
     found: dict[Subject, Found] = {}
     for kinds, sql, _ in _TABLES:
-        asked = {subject: at for subject, at in span.positions.items() if subject[0] in kinds}
+        asked = {subject: known for subject, known in span.known.items() if subject[0] in kinds}
         for which, some in _ways(asked, kinds):
             found |= _read(sql, which, some, span)
     return found
 
 
-def growth(positions: Mapping[Subject, int]) -> dict[Subject, int]:
-    """How many rows each of these subjects got from its position on. A statement a table."""
+def growth(known: Mapping[Subject, Ended]) -> dict[Subject, int]:
+    """How many rows there are beside each of these subjects' files. A statement a table."""
     found: dict[Subject, int] = {}
     for kinds, _, sql in _TABLES:
-        asked = {subject: at for subject, at in positions.items() if subject[0] in kinds}
+        asked = {subject: at for subject, at in known.items() if subject[0] in kinds}
         if not asked:
             continue
         with connection.cursor() as cursor:
@@ -77,17 +79,10 @@ def growth(positions: Mapping[Subject, int]) -> dict[Subject, int]:
     return found
 
 
-def xmin() -> int:
-    """Every transaction below it is over. Ask before reading what shall be complete."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT carillon_xmin()")
-        return int(cursor.fetchone()[0])
-
-
-def _ways(asked: Mapping[Subject, int], kinds: Sequence[str]) -> Iterator[tuple[str, dict[Subject, int]]]:
+def _ways(asked: Mapping[Subject, Ended], kinds: Sequence[str]) -> Iterator[tuple[str, dict[Subject, Ended]]]:
     """How best to come by which of them."""
     ledger = TOPIC in kinds
-    later = {subject: at for subject, at in asked.items() if at > 0}
+    later = {subject: at for subject, at in asked.items() if at != NONE}
     whole = {s: at for s, at in asked.items() if s not in later and (ledger or s[1] != POOL)}
     pooled = {s: at for s, at in asked.items() if s not in later and s not in whole}
     table = {RECEIVED: "d", OPEN: "e", TOPIC: "l"}[kinds[0]]
@@ -99,11 +94,16 @@ def _ways(asked: Mapping[Subject, int], kinds: Sequence[str]) -> Iterator[tuple[
         yield statements.POOLED.format(table=table), pooled
 
 
-def _read(sql: str, which: str, asked: Mapping[Subject, int], span: Span) -> dict[Subject, Found]:
+def _read(sql: str, which: str, asked: Mapping[Subject, Ended], span: Span) -> dict[Subject, Found]:
     clicks = "false"
     if any(kind == CLICK for kind, _ in asked):
         clicks = statements.THEIRS if which == statements.LATER.format(table="e") else which.replace("e.", "", 1)
-    params = _params(asked) | {"below": span.below, "until": span.until or _EVER, "burst": BURST.total_seconds()}
+    params = _params(asked) | {
+        "before": span.within.before,
+        "not_ended": list(span.within.unfinished),
+        "until": span.until or _EVER,
+        "burst": BURST.total_seconds(),
+    }
     with connection.cursor() as cursor:
         cursor.execute(sql.replace("{which}", which).replace("{clicks}", clicks), params)
         answers = cursor.fetchall()
@@ -124,12 +124,14 @@ def _read(sql: str, which: str, asked: Mapping[Subject, int], span: Span) -> dic
     return found
 
 
-def _params(asked: Mapping[Subject, int]) -> dict[str, Any]:
+def _params(asked: Mapping[Subject, Ended]) -> dict[str, Any]:
     return {
         "kinds": [kind for kind, _ in asked],
         "subjects": [subject for _, subject in asked],
-        "positions": list(asked.values()),
-        "low": min(asked.values()),
+        "positions": [known.before for known in asked.values()],
+        "unfinished": [f"{{{','.join(map(str, known.unfinished))}}}" for known in asked.values()],
+        "low": min(known.before for known in asked.values()),
+        "waited_for": sorted({number for known in asked.values() for number in known.unfinished}),
         "pool": POOL,
         "own": list(OWN),
     }

@@ -1,18 +1,23 @@
 """The statements facts are read by. Nothing but ids, kinds and moments stands in them (IDX-03)."""
 
 from segments.facts import words
-from tracking.queries import JUDGED
+from tracking.sums import JUDGED
 
 SUBJECT = "coalesce(o.id, %(pool)s::uuid)"
 ORIGIN = "LEFT JOIN delivery_origin o ON o.id = {table}.origin_id AND o.kind = ANY(%(own)s)"
 ASKED = """asked AS MATERIALIZED (
-    SELECT * FROM unnest(%(kinds)s::text[], %(subjects)s::uuid[], %(positions)s::bigint[]) a(kind, subject, position)
+    SELECT kind, subject, position, unfinished::bigint[]
+    FROM unnest(%(kinds)s::text[], %(subjects)s::uuid[], %(positions)s::bigint[], %(unfinished)s::text[])
+        a(kind, subject, position, unfinished)
 )"""
+#: Of transactions that had not ended when the file was written; of those that have now.
+NEW = "({table}.xid >= a.position OR {table}.xid = ANY(a.unfinished))"
+ENDED = "{table}xid < %(before)s AND {table}xid <> ALL(%(not_ended)s)"
 PACKED = """string_agg(int4send(number), ''::bytea), string_agg(timestamptz_send(at), ''::bytea),
     string_agg(int2send(coalesce(link, -1)::int2), ''::bytea), min(at), max(at)"""
 #: Which rows: those of origins with a position that came later (by the index on xid), all of some origins (by the
 #: index on origin_id), or all of the pool (by looking at every row).
-LATER = "{table}.xid >= %(low)s"
+LATER = "({table}.xid >= %(low)s OR {table}.xid = ANY(%(waited_for)s))"
 WHOLE = "{table}.origin_id = ANY(%(subjects)s)"
 POOLED = "{table}.origin_id NOT IN (SELECT id FROM delivery_origin WHERE kind = ANY(%(own)s))"
 
@@ -21,22 +26,23 @@ WITH {ASKED}
 SELECT 'received', subject, {PACKED} FROM (
     SELECT a.subject, c.number::int AS number, d.at, NULL::int2 AS link
     FROM delivery_delivery d {ORIGIN.format(table="d")}
-    JOIN asked a ON a.subject = {SUBJECT} AND d.xid >= a.position
+    JOIN asked a ON a.subject = {SUBJECT} AND {NEW.format(table="d")}
     JOIN contacts_contact c ON c.id = d.contact_id
-    WHERE d.outcome = 'sent' AND d.at <= %(until)s AND d.xid < %(below)s AND {{which}}
+    WHERE d.outcome = 'sent' AND d.at <= %(until)s AND {ENDED.format(table="d.")} AND {{which}}
 ) r GROUP BY subject
 """  # noqa: S608 -- constants of this module
 
 # Opens are what they are. A click may make a machine's of clicks before it: whoever clicked later is judged anew, as
 # a whole, and what was known of their clicks before no longer counts ("instead").
+CLICKS = f"kind = 'click' AND at <= %(until)s AND {ENDED.format(table='')} AND {{clicks}}"
 EVENTS = f"""
 WITH {ASKED},
 later AS MATERIALIZED (
     SELECT e.kind, a.subject, e.contact_id, c.number::int AS number, e.at, e.link, e.verdict
     FROM tracking_event e {ORIGIN.format(table="e")}
-    JOIN asked a ON a.kind = e.kind AND a.subject = {SUBJECT} AND e.xid >= a.position
+    JOIN asked a ON a.kind = e.kind AND a.subject = {SUBJECT} AND {NEW.format(table="e")}
     JOIN contacts_contact c ON c.id = e.contact_id
-    WHERE e.kind = ANY(%(kinds)s) AND e.at <= %(until)s AND e.xid < %(below)s AND {{which}}
+    WHERE e.kind = ANY(%(kinds)s) AND e.at <= %(until)s AND {ENDED.format(table="e.")} AND {{which}}
 ),
 clicked AS MATERIALIZED (
     SELECT subject, contact_id, number, min(at) AS first_at, max(at) AS last_at
@@ -49,7 +55,7 @@ FROM clicked GROUP BY subject
 UNION ALL
 SELECT 'click', subject, {PACKED} FROM (
     SELECT k.subject, k.number, e.at, e.link
-    FROM ({JUDGED.format(where="kind = 'click' AND at <= %(until)s AND xid < %(below)s AND {clicks}")}) e
+    FROM ({JUDGED.format(where=CLICKS)}) e
     {ORIGIN.format(table="e")} JOIN clicked k ON k.contact_id = e.contact_id AND k.subject = {SUBJECT}
     WHERE e.verdict <> 'machine'
 ) c GROUP BY subject
@@ -65,10 +71,11 @@ FROM (
     SELECT a.subject, l.contact_id, min(l.at) AS first_at, max(l.at) AS last_at,
         max(l.number * 4 + CASE l.act WHEN 'opt_in' THEN {words.IN} WHEN 'opt_in_voided' THEN {words.VOIDED}
                            ELSE {words.OUT} END) AS said
-    FROM consent_ledgerentry l JOIN asked a ON a.subject = coalesce(l.topic_id, %(pool)s::uuid) AND l.xid >= a.position
+    FROM consent_ledgerentry l
+    JOIN asked a ON a.subject = coalesce(l.topic_id, %(pool)s::uuid) AND {NEW.format(table="l")}
     WHERE (l.topic_id IS NOT NULL AND l.act IN ('opt_in', 'opt_in_voided', 'opt_out')
            OR l.topic_id IS NULL AND l.act IN ('opt_in', 'opt_out_all'))
-      AND l.at <= %(until)s AND l.xid < %(below)s AND {{which}}
+      AND l.at <= %(until)s AND {ENDED.format(table="l.")} AND {{which}}
     GROUP BY a.subject, l.contact_id
 ) s JOIN contacts_contact c ON c.id = s.contact_id GROUP BY subject
 """  # noqa: S608 -- constants of this module
@@ -76,18 +83,18 @@ FROM (
 SENT_SINCE = f"""
 WITH {ASKED}
 SELECT a.kind, a.subject, count(*) FROM delivery_delivery d {ORIGIN.format(table="d")}
-JOIN asked a ON a.subject = {SUBJECT} AND d.xid >= a.position
-WHERE d.outcome = 'sent' AND d.xid >= %(low)s GROUP BY 1, 2
+JOIN asked a ON a.subject = {SUBJECT} AND {NEW.format(table="d")}
+WHERE d.outcome = 'sent' AND {LATER.format(table="d")} GROUP BY 1, 2
 """  # noqa: S608 -- constants of this module
 EVENTS_SINCE = f"""
 WITH {ASKED}
 SELECT a.kind, a.subject, count(*) FROM tracking_event e {ORIGIN.format(table="e")}
-JOIN asked a ON a.kind = e.kind AND a.subject = {SUBJECT} AND e.xid >= a.position
-WHERE e.xid >= %(low)s GROUP BY 1, 2
+JOIN asked a ON a.kind = e.kind AND a.subject = {SUBJECT} AND {NEW.format(table="e")}
+WHERE {LATER.format(table="e")} GROUP BY 1, 2
 """  # noqa: S608 -- constants of this module
 SAID_SINCE = f"""
 WITH {ASKED}
 SELECT a.kind, a.subject, count(*) FROM consent_ledgerentry l
-JOIN asked a ON a.subject = coalesce(l.topic_id, %(pool)s::uuid) AND l.xid >= a.position
-WHERE l.xid >= %(low)s GROUP BY 1, 2
+JOIN asked a ON a.subject = coalesce(l.topic_id, %(pool)s::uuid) AND {NEW.format(table="l")}
+WHERE {LATER.format(table="l")} GROUP BY 1, 2
 """  # noqa: S608 -- constants of this module

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 
 from consent.models import Topic
 from core import clock
+from core.transactions import ended
 from delivery.models import Origin
 from segments.facts import files, rows, source, words
 from segments.facts.files import Held, Moved
@@ -19,6 +20,8 @@ from segments.models import FactFile
 #: Written anew once so many rows came, or a tenth of what is in it (reading them beside it costs milliseconds), or any
 #: that came so long ago that others' newer rows stand between.
 MUCH, SHARE, LONG = 2_000, 10, timedelta(minutes=10)
+#: So many transactions ago a file that nothing came to may have been looked at last.
+BEHIND = 1_000
 #: Advisory locks: of all writers, against whoever forgets; and, with the subject's hash, of one subject's writer.
 #: All there are.
 KINDS = (RECEIVED, OPEN, CLICK, TOPIC)
@@ -37,9 +40,9 @@ def due() -> list[tuple[Subject, int]]:
 
     Files that nothing came to are marked as knowing all until now: nobody looks through others' rows for theirs.
     """
-    before = source.xmin()
+    now = ended()
     heads = files.heads(KINDS)
-    grown = source.growth({subject: head.before_xid for subject, head in heads.items()})
+    grown = source.growth({subject: head.known for subject, head in heads.items()})
     old = clock.now() - LONG
     found = []
     still = []
@@ -51,7 +54,8 @@ def due() -> list[tuple[Subject, int]]:
             found.append((subject, head.generation))
         elif not came:
             still.append(head.id)
-    FactFile.objects.filter(pk__in=still, before_xid__lt=before).update(before_xid=before)
+    behind = FactFile.objects.filter(pk__in=still, before_xid__lt=now.before - BEHIND)
+    behind.update(before_xid=now.before, unfinished=list(now.unfinished))
     return found
 
 
@@ -71,11 +75,11 @@ def write(subject: Subject, generation: int) -> bool:
         base = files.opened([head])[subject] if head else None
     except Moved:  # it did not open and is gone
         head = base = None
-    before = source.xmin()
-    found = source.read(Span({subject: head.before_xid if head else 0}, below=before)).get(subject)
+    now = ended()
+    found = source.read(Span({subject: head.known if head else source.NONE}, within=now)).get(subject)
     held = _with(kind, base, found)
     moments = [m for part in (head, found) if part for m in (part.first_at, part.last_at) if m]
-    files.write(subject, held, before_xid=before, span=(min(moments, default=None), max(moments, default=None)))
+    files.write(subject, held, known=now, span=(min(moments, default=None), max(moments, default=None)))
     return True
 
 
