@@ -83,3 +83,36 @@ class ReviewNote(models.Model):
     #: Null: the system, which could not start it.
     by = models.UUIDField(null=True)
     at = models.DateTimeField(auto_now_add=True)
+
+
+class Figure(models.Model):
+    """A count over everybody of a campaign's audience, worked out by jobs a piece at a time; see campaigns.figures."""
+
+    DATA = Declaration(encrypted=("counted", "found"), safe=("*",))
+
+    class Kind(TextChoices):
+        FORECAST = "forecast", "What the gate would say"
+        DOMAINS = "domains", "Outcomes by mail domain"
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="figures")
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    #: What is being counted (a digest, or how many there were); empty: nothing is.
+    about = models.CharField(max_length=64, blank=True)
+    total = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0)
+    #: The last one who was counted.
+    after = models.UUIDField(null=True)
+    counted: Any = EncryptedJSONField(default=dict)
+    moved_at = models.DateTimeField(null=True)
+    #: The last count that was finished, what it was about, and when.
+    found: Any = EncryptedJSONField(default=dict)
+    found_about = models.CharField(max_length=64, blank=True)
+    found_at = models.DateTimeField(null=True)
+    #: Said by figures, for the page: what was found is not about what is asked for now.
+    outdated = False
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["campaign", "kind"], name="figure_once")]
+
+    def __str__(self) -> str:
+        return f"Figure {self.pk}"

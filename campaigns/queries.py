@@ -9,10 +9,9 @@ from campaigns.models import Campaign, ReviewNote
 from contacts.models import Attribute
 from content.models import TemplateVersion
 from content.preview import Preview, all_personas, preview
-from core.purposes import Stream
 from delivery import queries as delivery
 from delivery.models import Origin
-from delivery.queries import Forecast, Progress
+from delivery.queries import Progress
 from segments import queries as segments
 
 State = Campaign.State
@@ -45,14 +44,6 @@ def progress(campaign: Campaign) -> Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Audience:
-    """Who the rule picks now, and what the gate would say of them."""
-
-    size: int
-    forecast: Forecast
-
-
-@dataclass(frozen=True, slots=True)
 class Review:
     """What an approver decides on."""
 
@@ -62,25 +53,6 @@ class Review:
     renders: list[Preview]
     changes: list[str]
     last_approval: ReviewNote | None
-
-
-def audience(campaign: Campaign) -> Audience:
-    """The audience now and the gate's forecast for it. Opens every contact: slow on large bases, ask it apart."""
-    rule = campaign.audience_rule or (segments.rule_of(campaign.segment) if campaign.segment else None)
-    if rule is None:
-        return Audience(0, Forecast())
-    people = segments.audience(rule)
-    version, sender = campaign.template_version, campaign.sender
-    if version is None or sender is None:
-        return Audience(len(people), Forecast(total=len(people)))
-    about = delivery.message_facts(
-        stream=Stream.MARKETING,
-        template_version=version,
-        sender=sender,
-        tier=campaign.tier,
-        topic_id=campaign.topic_id,
-    )
-    return Audience(len(people), delivery.forecast(about, people))
 
 
 def review(campaign: Campaign) -> Review:

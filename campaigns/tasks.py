@@ -1,10 +1,11 @@
 """Beat finds what is due, so a lost wake-up costs seconds and nothing else."""
 
 import logging
+from uuid import UUID
 
 from celery import shared_task
 
-from campaigns import commands
+from campaigns import commands, figures
 from campaigns.errors import NotPossibleNow
 from campaigns.models import Campaign
 from core import clock
@@ -37,3 +38,9 @@ def start_due() -> None:
     for campaign in Campaign.objects.filter(state=Campaign.State.SENDING, expanded_at__isnull=False):
         if delivery.is_drained(campaign.pk):
             commands.finish(campaign)
+
+
+@shared_task(name="campaigns.count")
+def count(campaign_id: str, kind: str) -> None:
+    """Work on a count that a page does not wait for."""
+    figures.work(UUID(campaign_id), kind)

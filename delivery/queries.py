@@ -1,7 +1,7 @@
-"""What happened, in words and numbers. Nothing here opens a person but `by_domain` and `reproduce`."""
+"""What happened, in words and numbers. Nothing here opens a person but `domains_of`, `forecast` and `reproduce`."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -190,23 +190,35 @@ def counts_since(moment: datetime) -> dict[str, int]:
     return dict(rows)
 
 
-def by_domain(origin_id: UUID, *, top: int = 20) -> list[tuple[str, dict[str, int]]]:
-    """Outcomes by the recipients' mail domain, the largest first. Opens addresses, 5,000 at a time; answers counts."""
-    counts: dict[str, Counter[str]] = {}
-    rows = list(Delivery.objects.filter(origin_id=origin_id).values_list("contact_id", "outcome"))
-    for at in range(0, len(rows), 5000):
-        part = rows[at : at + 5000]
-        opened = contacts.queries.open_many([contact_id for contact_id, _ in part])
-        for contact_id, outcome in part:
-            record = opened.get(contact_id)
-            domain = record.email.rpartition("@")[2].lower() if record and record.email else "unknown"
-            counts.setdefault(domain, Counter())[outcome] += 1
-    ranked = sorted(counts.items(), key=lambda pair: (-pair[1].total(), pair[0]))
+#: domain -> outcome -> how many
+Domains = dict[str, Counter[str]]
+
+
+def domains_of(origin_id: UUID, *, after: UUID | None, size: int) -> tuple[Domains, UUID | None, int]:
+    """Outcomes by the recipients' mail domain, of at most `size` deliveries, in the order of their recipients.
+
+    Starts beyond `after`; answers counts, the last one it saw (None: there are no more) and how many it saw. Opens
+    addresses. For origins that write to each person once.
+    """
+    rows = Delivery.objects.filter(origin_id=origin_id).order_by("contact_id").values_list("contact_id", "outcome")
+    seen = list((rows.filter(contact_id__gt=after) if after else rows)[:size])
+    opened = contacts.queries.open_many([contact_id for contact_id, _ in seen])
+    found: Domains = {}
+    for contact_id, outcome in seen:
+        record = opened.get(contact_id)
+        domain = record.email.rpartition("@")[2].lower() if record and record.email else "unknown"
+        found.setdefault(domain, Counter())[outcome] += 1
+    return found, seen[-1][0] if len(seen) == size else None, len(seen)
+
+
+def ranked(domains: Mapping[str, Mapping[str, int]], *, top: int = 20) -> list[tuple[str, dict[str, int]]]:
+    """The largest domains first, the rest as one."""
+    found = sorted(domains.items(), key=lambda pair: (-sum(pair[1].values()), pair[0]))
     rest = Counter[str]()
-    for _, counted in ranked[top:]:
+    for _, counted in found[top:]:
         rest.update(counted)
-    found = [(domain, dict(counted)) for domain, counted in ranked[:top]]
-    return [*found, ("other domains", dict(rest))] if rest else found
+    shown = [(domain, dict(counted)) for domain, counted in found[:top]]
+    return [*shown, ("other domains", dict(rest))] if rest else shown
 
 
 def over_time(origin_id: UUID, *, buckets: int = 60) -> list[tuple[datetime, int]]:

@@ -9,7 +9,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.policy import Action
 from accounts.requests import StaffRequest, may
-from campaigns import commands, report
+from campaigns import commands, figures, report
+from campaigns.models import Figure
 from campaigns.report import Report
 from campaigns.views.page import load, show
 from delivery import queries as delivery
@@ -45,11 +46,14 @@ def _charts(found: Report) -> dict[str, Any]:
 @require_GET
 def campaign_domains(request: StaffRequest, campaign_id: UUID) -> HttpResponse:
     """Outcomes by mail domain: a fragment, for it opens every address to count them."""
+    campaign = load(campaign_id)
+    found = figures.domains(campaign)
+    job = found if isinstance(found, Figure) else None
     rows = [
         (domain, sum(outcomes.values()), outcomes.get("sent", 0), outcomes.get("refused", 0), outcomes.get("failed", 0))
-        for domain, outcomes in delivery.by_domain(load(campaign_id).pk)
+        for domain, outcomes in delivery.ranked(found.found if isinstance(found, Figure) else found)
     ]
-    return render(request, "campaigns/_domains.html", {"rows": rows})
+    return render(request, "campaigns/_domains.html", {"campaign": campaign, "rows": rows, "job": job})
 
 
 @may(Action.CAMPAIGNS_VIEW)

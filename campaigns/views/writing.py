@@ -1,5 +1,6 @@
 """List, write and look at campaigns."""
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -12,14 +13,15 @@ from accounts.models import User
 from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from audit.models import Entry
-from campaigns import approval, commands, queries
+from campaigns import approval, commands, figures, queries
 from campaigns.forms import CampaignForm, FilterForm, chosen_segment, chosen_template
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Figure
 from campaigns.states import may_move
 from campaigns.views.page import act, load, show, show_overview
 from content.preview import Preview, all_personas, preview
 from core.errors import DomainError
-from delivery.queries import counts_by_origin
+from delivery.queries import Forecast, counts_by_origin
+from delivery.reasons import words
 from segments import queries as segments
 from tracking.queries import people_by_origin
 
@@ -110,23 +112,26 @@ def campaign_audience(request: StaffRequest, campaign_id: UUID) -> HttpResponse:
 def campaign_forecast(request: StaffRequest, campaign_id: UUID) -> HttpResponse:
     """Who the rule picks now and what the gate would say of them; a fragment, for it takes a while."""
     campaign = load(campaign_id)
+    context: dict[str, Any] = {"campaign": campaign}
     try:
-        audience, problem = queries.audience(campaign), ""
+        rule = campaign.audience_rule or (segments.rule_of(campaign.segment) if campaign.segment else None)
+        context["size"] = size = segments.count(rule) if rule is not None else 0
+        if size and campaign.template_version and campaign.sender:
+            context |= _forecast(figures.forecast(campaign, rule, size))
     except DomainError as refusal:
-        audience, problem = None, str(refusal)
-    return render(
-        request,
-        "campaigns/_forecast.html",
-        {"campaign": campaign, "audience": audience, "problem": problem, "reasons": reasons_of(audience)},
-    )
+        context["problem"] = str(refusal)
+    return render(request, "campaigns/_forecast.html", context)
 
 
-def reasons_of(audience: queries.Audience | None) -> list[tuple[int, str, str]]:
-    from delivery.reasons import words  # noqa: PLC0415
-
-    if audience is None:
-        return []
-    return [(count, *words(code)) for code, count in audience.forecast.by_reason.items()]
+def _forecast(found: Figure | Forecast) -> dict[str, Any]:
+    """The forecast if there is one yet, with its reasons in words, and the job that makes one."""
+    job = found if isinstance(found, Figure) else None
+    if isinstance(found, Figure):
+        if found.outdated or found.found_at is None:
+            return {"job": job}
+        found = Forecast(**found.found)
+    reasons = [(count, *words(code)) for code, count in found.by_reason.items()]
+    return {"job": job, "forecast": found, "reasons": reasons}
 
 
 @may(Action.TEMPLATES_VIEW)

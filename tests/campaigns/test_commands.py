@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from audit.models import Entry
-from campaigns import approval, commands, queries, report, tasks
+from campaigns import approval, commands, figures, queries, report, tasks
 from campaigns.errors import ApprovalOutdated, BadTime, NotComplete, NotPossibleNow, SelfApproval
 from campaigns.models import Campaign
 from consent import commands as consent
@@ -20,6 +20,7 @@ from core.actors import SYSTEM
 from core.sensitivity import Sensitivity
 from delivery import engine
 from delivery.models import Delivery, Origin, Relay
+from delivery.queries import Forecast
 from phi.errors import KeyUnavailable
 from segments import commands as segment_commands
 from segments import queries as segments
@@ -269,7 +270,8 @@ def test_the_forecast_counts_what_the_gate_then_does(relay: Relay, catcher: Catc
     people = make_people(6)
     campaign = approved()
     consent.opt_out(people[0], None, source=Source.STAFF, evidence={}, by=SYSTEM)
-    forecast = queries.audience(campaign).forecast
+    forecast = figures.forecast(campaign, campaign.audience_rule, 6)
+    assert isinstance(forecast, Forecast)
     commands.send_now(campaign, by=marketer())
     run(campaign)
     progress = queries.progress(campaign)

@@ -634,8 +634,14 @@ def test_reports_count_by_domain_and_over_time(relay: Relay, catcher: Catcher) -
     people = make_people(6, email=lambda n: f"p{n}@{'a.example' if n < 4 else 'b.example'}")
     origin = make_origin(people)
     run()
-    assert queries.by_domain(origin.pk) == [("a.example", {"sent": 4}), ("b.example", {"sent": 2})]
-    assert queries.by_domain(origin.pk, top=1) == [("a.example", {"sent": 4}), ("other domains", {"sent": 2})]
+    found, last, size = queries.domains_of(origin.pk, after=None, size=10)
+    assert (last, size) == (None, 6)
+    assert queries.ranked(found) == [("a.example", {"sent": 4}), ("b.example", {"sent": 2})]
+    assert queries.ranked(found, top=1) == [("a.example", {"sent": 4}), ("other domains", {"sent": 2})]
+    first, last, _ = queries.domains_of(origin.pk, after=None, size=4)
+    rest, end, size = queries.domains_of(origin.pk, after=last, size=4)
+    assert (end, size) == (None, 2)
+    assert {domain: first.get(domain, Counter()) + rest.get(domain, Counter()) for domain in found} == found
     assert sum(count for _, count in queries.over_time(origin.pk)) == 6
     progress = queries.progress(origin.pk)
     assert (progress.total, progress.sent, progress.waiting) == (6, 6, 0)
