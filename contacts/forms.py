@@ -71,8 +71,7 @@ class AttributeEditForm(AttributeForm):
 
 class SearchForm(forms.Form):
     text = forms.CharField(
-        label="Name, email or external id",
-        help_text="A name may be part of it; an email or external id must be whole.",
+        label="Part of a name, or a whole email or external id",
         max_length=300,
         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off", "spellcheck": "false"}),
     )
