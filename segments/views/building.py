@@ -1,4 +1,4 @@
-"""Segments in the browser: list, build, look at, archive. Each step of the builder posts the whole form."""
+"""The builder. Each step posts the whole form; the counts are asked for beside it."""
 
 from contextlib import suppress
 from typing import Any
@@ -13,28 +13,14 @@ from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from core.errors import DomainError
 from segments import catalog as catalogs
-from segments import commands, counting, draft, offers, queries, steps
+from segments import commands, draft, offers, queries, steps
 from segments.builder import Builder
 from segments.catalog import Catalog
 from segments.errors import Problem, RuleError
-from segments.history import history_of
 from segments.models import Segment
 from segments.rules import parse, parse_leniently
-from segments.tree import Rule, clauses_of
-
-#: So many people of a sample are shown.
-SAMPLE = 5
-
-
-@may(Action.SEGMENTS_VIEW)
-def segment_list(request: StaffRequest) -> HttpResponse:
-    archived = "archived" in request.GET
-    rows = queries.sentences_of(queries.archived() if archived else queries.segments())
-    rows.sort(key=lambda row: str(row[0].name).casefold())
-    return render(request, "segments/list.html", {"rows": rows, "archived": archived, "live": _live(request)})
-
-
-# The builder
+from segments.tree import Rule
+from segments.views.shared import answer_to, live, sample_for
 
 
 def _page(
@@ -43,14 +29,8 @@ def _page(
     catalog = catalogs.load()
     problems: list[Problem] = more.pop("problems", [])
     view = Builder(catalog, problems, _code_names(root)).draw(root, more.pop("focus", ""), more.pop("focus_on", ""))
-    context = {"segment": segment, "root": view, "saves": saves, "problems": problems, "live": _live(request), **more}
+    context = {"segment": segment, "root": view, "saves": saves, "problems": problems, "live": live(request), **more}
     return render(request, "segments/build.html", context)
-
-
-def _live(request: StaffRequest) -> bool:
-    """Whether counts follow every keystroke and last counts are shown: not where counts could be played against
-    each other (segments.asking)."""
-    return request.user.may(Action.SMALL_CELLS)
 
 
 def _code_names(root: draft.Group) -> dict[tuple[str, str], str]:
@@ -141,11 +121,11 @@ def preview(request: StaffRequest) -> HttpResponse:
     root, catalog = draft.from_post(request.POST), catalogs.load()
     rule, problems = parse_leniently(draft.to_rule(root, catalog), catalog)
     wrong = [p for p in problems if not p.unfinished]
-    context: dict[str, Any] = {"wrong": wrong, "unfinished": len(problems) - len(wrong), "live": _live(request)}
+    context: dict[str, Any] = {"wrong": wrong, "unfinished": len(problems) - len(wrong), "live": live(request)}
     kept: dict[str, str] = {}
     if rule is not None and not wrong:
-        asked = _live(request) or "count" in request.POST
-        context |= _answer(request, rule, catalog, asked=asked)
+        asked = live(request) or "count" in request.POST
+        context |= answer_to(request, rule, catalog, asked=asked)
         if context.get("answer"):
             kept = _kept(request, root, rule, [p.path for p in problems], catalog)
     errors = {draft.path_of(p.path): p.message for p in wrong}
@@ -158,30 +138,10 @@ def _kept(
 ) -> dict[str, str]:
     """How many people each condition and group matches by itself, by the name of its node."""
     nodes = draft.nodes_of(root, rule, {draft.path_of(path) for path in left_out})
-    if not _live(request) or len(nodes) < 2:
+    if not live(request) or len(nodes) < 2:
         return {}
     counts = queries.counts(rule, list(nodes.values()), catalog)
     return {name: f"{n:,} {'person' if n == 1 else 'people'} by itself" for name, n in zip(nodes, counts, strict=True)}
-
-
-def _answer(request: StaffRequest, rule: Rule, catalog: Catalog, *, asked: bool, saved: bool = False) -> dict[str, Any]:
-    """What may be said of a rule to this person."""
-    found: dict[str, Any] = {"sentence": queries.sentence(rule, catalog), "asked": asked}
-    if not asked:
-        return found
-    try:
-        found["answer"] = counting.ask(rule, by=request.user, catalog=catalog, saved=saved)
-    except DomainError as refusal:
-        found["refusal"] = str(refusal)
-    return found
-
-
-def _sample(request: StaffRequest, rule: Rule, catalog: Catalog, *, exact: bool) -> dict[str, Any]:
-    """A few of the people, masked; nothing of people who were picked out by name."""
-    found: dict[str, Any] = {"recorded": exact and queries.mixes_identifiers_with_health(rule, catalog)}
-    if counting.may_sample(request.user, rule, catalog):
-        found["sample"] = queries.sample(rule, SAMPLE, catalog)
-    return found
 
 
 @may(Action.SEGMENTS_VIEW)
@@ -191,9 +151,9 @@ def pause(request: StaffRequest) -> HttpResponse:
     root, catalog = draft.from_post(request.POST), catalogs.load()
     rule, problems = parse_leniently(draft.to_rule(root, catalog), catalog)
     found: dict[str, Any] = {}
-    if _live(request) and rule is not None and all(p.unfinished for p in problems):
+    if live(request) and rule is not None and all(p.unfinished for p in problems):
         with suppress(DomainError):
-            found = _sample(request, rule, catalog, exact=True)
+            found = sample_for(request, rule, catalog, exact=True)
     return render(request, "segments/_pause.html", found)
 
 
@@ -209,71 +169,3 @@ def offered(request: StaffRequest) -> HttpResponse:
     counts = request.user.may(Action.SMALL_CELLS)
     context = offers.offered(node, known, counts=counts)
     return render(request, "segments/_offers.html", {"clause": name, "counts": counts, **context})
-
-
-# One segment
-
-
-@may(Action.SEGMENTS_VIEW)
-def segment_detail(request: StaffRequest, segment_id: UUID) -> HttpResponse:
-    segment = get_object_or_404(Segment, pk=segment_id)
-    catalog = catalogs.load()
-    context: dict[str, Any] = {"segment": segment, "history": history_of(segment), "live": _live(request)}
-    try:
-        rule = parse(segment.rule, catalog)
-    except RuleError as refusal:
-        context["problems"] = refusal.problems
-    else:
-        context |= {
-            "sentence": queries.sentence(rule, catalog),
-            "conditions": len(clauses_of(rule.root)),
-            "fields": [catalog.fields[key].label for key in queries.fields_of(rule, catalog)],
-        }
-    return render(request, "segments/detail.html", context)
-
-
-@may(Action.SEGMENTS_VIEW)
-@require_POST
-def segment_count(request: StaffRequest, segment_id: UUID) -> HttpResponse:
-    """Count a saved segment anew, with a masked sample."""
-    segment = get_object_or_404(Segment, pk=segment_id)
-    catalog = catalogs.load()
-    try:
-        rule = parse(segment.rule, catalog)
-    except RuleError as refusal:
-        return render(request, "segments/_count.html", {"segment": segment, "refusal": str(refusal)})
-    found = _answer(request, rule, catalog, asked=True, saved=True)
-    if (answer := found.get("answer")) is not None:
-        found |= _sample(request, rule, catalog, exact=answer.exact)
-        if answer.exact:
-            commands.keep_count(segment, answer.count)
-    return render(request, "segments/_count.html", {"segment": segment, **found})
-
-
-@may(Action.SEGMENTS_EDIT)
-@require_POST
-def duplicate(request: StaffRequest, segment_id: UUID) -> HttpResponse:
-    segment = get_object_or_404(Segment, pk=segment_id)
-    try:
-        copy = commands.duplicate(segment, by=request.user)
-    except DomainError as refusal:
-        messages.error(request, str(refusal))
-        return redirect("segments:detail", segment.pk)
-    messages.success(request, "This is the copy. Change it freely.")
-    return redirect("segments:edit", copy.pk)
-
-
-@may(Action.SEGMENTS_EDIT)
-@require_POST
-def archive(request: StaffRequest, segment_id: UUID) -> HttpResponse:
-    segment = commands.archive(get_object_or_404(Segment, pk=segment_id), by=request.user)
-    messages.success(request, "Segment archived. Campaigns that use it keep it.")
-    return redirect("segments:detail", segment.pk)
-
-
-@may(Action.SEGMENTS_EDIT)
-@require_POST
-def restore(request: StaffRequest, segment_id: UUID) -> HttpResponse:
-    segment = commands.restore(get_object_or_404(Segment, pk=segment_id), by=request.user)
-    messages.success(request, "Segment restored.")
-    return redirect("segments:detail", segment.pk)
