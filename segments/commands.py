@@ -95,6 +95,8 @@ def _kept(segment: Segment, rule: object, by: By) -> dict[str, Any]:
     permit_beside_health(parsed, catalog, by)
     segment.rule = rule
     segment.tier = queries.tier_of(parsed, catalog)
+    if segment.kind == Segment.Kind.RULE:
+        uses.contain(segment, uses.parts_of(parsed.root))
     return {"tier": str(segment.tier), "fields": queries.fields_of(parsed, catalog)}
 
 

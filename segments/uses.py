@@ -15,6 +15,7 @@ from segments.errors import InUse
 from segments.membership import LIVE
 from segments.models import Segment, Use
 from segments.signals import users_wanted
+from segments.tree import InSegment, Node, below
 
 CAMPAIGN, WORKFLOW, WATCH, WITHIN = "campaign", "workflow", "watch", "segment"
 
@@ -62,6 +63,13 @@ def unwatch(segment: Segment, *, by: By) -> None:
 
 def is_watched(segment: Segment) -> bool:
     return Use.objects.filter(segment=segment, kind=WATCH).exists()
+
+
+def parts_of(node: Node) -> set[UUID]:
+    """The segments a rule names itself, not those that they name."""
+    if isinstance(node, InSegment):
+        return {node.segment}
+    return {part for item in below(node) for part in parts_of(item)}
 
 
 def contain(segment: Segment, parts: set[UUID]) -> None:
