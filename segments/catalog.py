@@ -1,14 +1,16 @@
-"""What a rule may name here and now: attributes, topics and past mailings."""
+"""What a rule may name here and now: attributes, topics, past mailings and segments."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from consent.models import Topic
 from contacts.models import Attribute, Kind
 from core.sensitivity import Sensitivity
 from delivery.models import Origin
+from segments.models import Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,50 @@ class Mailing:
     id: UUID
     label: str
     tier: Sensitivity
+    topic: UUID | None = None
+    #: Addresses of its links, in the order in which clicks are counted.
+    links: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A segment that rules may name. `rule` is its JSON as it is stored."""
+
+    id: UUID
+    name: str
+    rule: Any
+    tier: Sensitivity
+    snapshot: bool = False
+    archived: bool = False
+
+
+class SavedSegments(Mapping[UUID, Saved]):
+    """The segments there are, each opened when it is first asked for; going through them leaves archived ones out."""
+
+    def __init__(self) -> None:
+        self._seen: dict[UUID, Saved | None] = {}
+
+    def __getitem__(self, segment: UUID) -> Saved:
+        if segment not in self._seen:
+            found = Segment.objects.filter(pk=segment).first()
+            self._seen[segment] = None if found is None else _saved(found)
+        if (saved := self._seen[segment]) is None:
+            raise KeyError(segment)
+        return saved
+
+    def __iter__(self) -> Iterator[UUID]:
+        for found in Segment.objects.filter(archived_at=None).order_by("-created_at"):
+            self._seen[found.id] = _saved(found)
+            yield found.id
+
+    def __len__(self) -> int:
+        return Segment.objects.filter(archived_at=None).count()
+
+
+def _saved(segment: Segment) -> Saved:
+    snapshot = segment.kind == Segment.Kind.SNAPSHOT
+    tier = Sensitivity(segment.tier)
+    return Saved(segment.id, segment.name, segment.rule, tier, snapshot, segment.archived_at is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +85,9 @@ class Catalog:
     removed: Mapping[str, tuple[str, date]] = field(default_factory=dict)
     topics: Mapping[UUID, str] = field(default_factory=dict)
     removed_topics: Mapping[UUID, date] = field(default_factory=dict)
+    #: Newest first.
     mailings: Mapping[UUID, Mailing] = field(default_factory=dict)
+    segments: Mapping[UUID, Saved] = field(default_factory=dict)
 
 
 #: Identity texts shared by many; every other one (name, address, phone, a member number) can point at one person, and
@@ -54,7 +102,7 @@ def is_identifier(key: str, kind: str, sensitivity: str) -> bool:
 
 
 def load() -> Catalog:
-    """The catalog as the database has it (three queries)."""
+    """The catalog as the database has it: three queries, and one for each segment that is asked for."""
     fields: dict[str, Field] = {}
     removed: dict[str, tuple[str, date]] = {}
     for a in Attribute.objects.all():
@@ -71,6 +119,11 @@ def load() -> Catalog:
         else:
             removed_topics[topic.id] = topic.removed_at.date()
     campaigns = Origin.objects.filter(kind=Origin.Kind.CAMPAIGN).order_by("-created_at")
-    rows = campaigns.values_list("id", "template_version__subject", "created_at", "tier")
-    mailings = {i: Mailing(i, f"“{subject}” of {at:%d %b %Y}", Sensitivity(tier)) for i, subject, at, tier in rows}
-    return Catalog(fields, removed, topics, removed_topics, mailings)
+    rows = campaigns.values_list(
+        "id", "template_version__subject", "created_at", "tier", "topic_id", "template_version__links"
+    )
+    mailings = {
+        i: Mailing(i, f"“{subject}” of {at:%d %b %Y}", Sensitivity(tier), topic_id, tuple(links))
+        for i, subject, at, tier, topic_id, links in rows
+    }
+    return Catalog(fields, removed, topics, removed_topics, mailings, SavedSegments())

@@ -132,7 +132,8 @@ class Numbers:
         if len(numbers) == 0 or len(self.flags) == 0:
             return np.zeros(len(numbers), dtype=np.bool_)
         first, last = int(numbers[0]), int(numbers[-1])
-        if last - first + 1 == len(numbers) and last < len(self.flags):  # a partition: a slice will do
+        in_a_row = last - first + 1 == len(numbers) and bool((numbers[1:] > numbers[:-1]).all())
+        if in_a_row and last < len(self.flags):  # a partition: a slice will do
             return self.flags[first : last + 1]
         known = numbers < len(self.flags)
         return known & self.flags[np.where(known, numbers, 0)]

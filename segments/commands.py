@@ -26,6 +26,7 @@ from segments.errors import (
     NotTheLatest,
     PartTooSmall,
 )
+from segments.migrate_rules import migrated
 from segments.models import Segment
 from segments.rules import parse
 from segments.sentence import sentence
@@ -90,10 +91,10 @@ def too_small(part: Node, catalog: Catalog) -> PartTooSmall:
 def _kept(segment: Segment, rule: object, by: By) -> dict[str, Any]:
     """Parse the rule, put it on the segment, and say what the trail keeps of it."""
     catalog = catalogs.load()
-    parsed = parse(rule, catalog)
+    parsed = parse(rule, catalog, saving=segment.pk)
     permit(parsed, catalog, by)
     permit_beside_health(parsed, catalog, by)
-    segment.rule = rule
+    segment.rule = migrated(rule)
     segment.tier = queries.tier_of(parsed, catalog)
     if segment.kind == Segment.Kind.RULE:
         uses.contain(segment, uses.parts_of(parsed.root))
@@ -128,7 +129,7 @@ def edit(
             "Somebody saved this segment while you were editing. Open it in another tab to compare, or save as a copy."
         )
     segment.name, segment.description = _name(name), _description(description)
-    ruled_otherwise = segment.rule != rule
+    ruled_otherwise = migrated(segment.rule) != migrated(rule)
     if segment.kind == Segment.Kind.SNAPSHOT and ruled_otherwise:
         raise NotARule("Who is in a snapshot does not follow from a rule. Add or remove people, or take another one.")
     kept = {} if segment.kind == Segment.Kind.SNAPSHOT else _kept(segment, rule, by)

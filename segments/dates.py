@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from segments import calendar
-from segments.columns import NO_DAY, Column, Frame, Int, Mask, Words, between
+from segments.columns import NO_DAY, Column, Frame, Int, Mask, Words, between, words
 from segments.context import Context
 from segments.tree import DateIs
 
@@ -29,7 +29,7 @@ def holds(clause: DateIs, frame: Frame, context: Context) -> Mask:
     if clause.op == "weekday":
         return calendar.one_of(np.where(days == NO_DAY, -1, (days + 3) % 7), clause.weekdays)
     todays = [context.today_in(zone) for zone in zones]
-    if clause.op in ("birthday_in_next", "anniversary_in_next", "birthday_this_month"):
+    if clause.op in ("birthday_in_next", "birthday_this_month"):
         return _by_today(days, todays, places, lambda today, some: _birthday(clause, today, some))
     ends = [_ends(clause, today, context) for today in todays]
     if places is None or len(set(ends)) == 1:
@@ -53,7 +53,7 @@ def _zones(frame: Frame, context: Context) -> tuple[list[ZoneInfo], Int]:
     """The zones people are in, and the place of each row's among them; who has none is where the organization is."""
     column = frame.columns[TIME_ZONE]
     if not isinstance(column, Words):
-        raise TypeError(TIME_ZONE)
+        column = words(column)
     found = [calendar.zone_called(name) or context.zone for name in column.words]
     return [*found, context.zone], column.places
 
@@ -106,9 +106,9 @@ def _ends(clause: DateIs, today: date, context: Context) -> tuple[int, int]:  # 
             return before, now
         case "in_next":
             return now, after
-        case "ago" | "days_ago":
+        case "ago":
             return before, before
-        case "ahead" | "days_ahead":
+        case "ahead":
             return after, after
         case "more_than_ago":
             return NO_DAY, before - 1

@@ -13,17 +13,21 @@ from typing import Any
 
 from django.http import QueryDict
 
-from segments import tree
+from segments import operators, tree
 from segments.catalog import Catalog, Field
+from segments.migrate_rules import migrated
 from segments.operators import BY_KIND, WHENS, Operator, Takes, operator
 from segments.tree import MATCHES, MAX_DEPTH, VERSION, Rule
 
 ROOT = "r"
 #: The parts of a condition that are one value; "value" is a list.
 PARTS = (
-    *("subject", "op", "to", "anchor", "anchor2", "days", "topic", "mailing", "q"),
-    *("when", "when_anchor", "when_from", "when_anchor2", "when_to"),
+    *("subject", "op", "to", "anchor", "anchor_unit", "anchor2", "anchor2_unit", "unit", "days", "topic", "mailing"),
+    *("when", "when_anchor", "when_anchor_unit", "when_from", "when_anchor2", "when_anchor2_unit", "when_to", "q"),
+    *("zone", "on_anchor", "on_anchor_unit", "on", "times_op", "times", "of_topic", "link", "percent", "seed"),
+    "segment",
 )
+SUBJECTS = ("attribute", "topic", "event", "sample", "segment")
 #: Deeper than any rule may be; what hangs deeper was put there by no button of ours.
 DEEPEST = 2 * MAX_DEPTH
 _PLACE = re.compile(r"\[(\d+)\]")
@@ -32,7 +36,11 @@ _INTEGER = re.compile(r"[+-]?\d{1,18}")
 
 @dataclass(slots=True)
 class Clause:
-    """A condition as typed: `subject` is "attribute:<key>", "topic" or "event:<what>"."""
+    """A condition as typed: `subject` is "attribute:<key>", "topic", "event:<what>", "sample" or "segment".
+
+    `unit` is that of a length of time (`value`, or `days` of `when`), days where it says nothing; `anchor_unit` and its
+    like that of a day counted from today.
+    """
 
     parts: dict[str, str] = field(default_factory=dict)
     values: list[str] = field(default_factory=list)
@@ -138,14 +146,17 @@ def to_rule(root: Group, catalog: Catalog) -> dict[str, Any]:
     return {"version": VERSION, "root": _node(root, catalog)}
 
 
-def _node(node: Group | Clause, catalog: Catalog) -> dict[str, Any]:
+def _node(node: Group | Clause, catalog: Catalog) -> dict[str, Any]:  # noqa: PLR0911  one case per kind
     if isinstance(node, Group):
         return {node.match: [_node(item, catalog) for item in node.items]}
     if node.part("subject") == "topic":
         return {"topic": node.part("topic") or None, "op": node.part("op") or "opted_in"}
+    if node.part("subject") == "segment":
+        return {"segment": node.part("segment") or None, "op": node.part("op") or "in"}
+    if node.part("subject") == "sample":
+        return {"sample": {"percent": _number(node.part("percent")), "seed": _number(node.part("seed")) or 0}}
     if node.event:
-        mailing, days = node.part("mailing") or None, _number(node.part("days"))
-        return {"event": node.event, "op": node.part("op") or "did", "mailing": mailing, "days": days}
+        return _event(node)
     if not node.key:
         return {}
     known = catalog.fields.get(node.key)
@@ -155,8 +166,30 @@ def _node(node: Group | Clause, catalog: Catalog) -> dict[str, Any]:
     rule: dict[str, Any] = {"attribute": node.key, "op": op.name}
     if op.takes is not Takes.NOTHING:
         rule["value"] = _value(node, op.takes)
-    if op.takes is Takes.CODES:
-        rule["when"] = _when(node)
+    asked = operators.parts(known.kind, op)
+    if "when" in asked:
+        rule["when"] = _when(node, node.part("when") or "ever")
+    if "times" in asked and node.part("times_op"):
+        rule["times"] = {node.part("times_op"): _number(node.part("times"))}
+    if "zone" in asked and node.part("zone"):
+        rule["zone"] = node.part("zone")
+    if "on" in asked and node.part("on_anchor"):
+        rule["on"] = _day(node, "on_anchor", node.part("on"))
+    return rule
+
+
+def _event(node: Clause) -> dict[str, Any]:
+    op, link = node.part("op") or "did", _number(node.part("link"))
+    rule: dict[str, Any] = {"event": node.event, "op": op, "mailing": node.part("mailing") or None}
+    if node.part("of_topic"):
+        rule["of_topic"] = node.part("of_topic")
+    if link is not None:
+        rule["link"] = link
+    if op == "did" and node.part("times_op"):
+        rule["times"] = {node.part("times_op"): _number(node.part("times"))}
+    when = node.part("when") or ("in_last" if node.part("days").strip() else "")
+    if when:
+        rule["when"] = _when(node, when)
     return rule
 
 
@@ -180,14 +213,20 @@ def _number(text: str) -> Any:
         return text
 
 
-def _day(anchor: str, text: str) -> Any:
-    text = text.strip()
-    if anchor == "today":
+def _day(node: Clause, anchor: str, text: str) -> Any:
+    text, how = text.strip(), node.part(anchor)
+    if how == "today":
         return {"days": 0}
-    if anchor in ("ago", "ahead"):
-        days = _number(text)
-        return {"days": -days if anchor == "ago" and isinstance(days, int) else days} if text else None
+    if how in ("ago", "ahead"):
+        count = _number(text)
+        unit = node.part(f"{anchor}_unit") or "days"
+        return {unit: -count if how == "ago" and isinstance(count, int) else count} if text else None
     return text or None
+
+
+def _span(node: Clause, text: str) -> Any:
+    count = _number(text)
+    return None if count is None else {node.part("unit") or "days": count}
 
 
 def _value(node: Clause, takes: Takes) -> Any:  # noqa: PLR0911  one case per form
@@ -196,31 +235,32 @@ def _value(node: Clause, takes: Takes) -> Any:  # noqa: PLR0911  one case per fo
             return _first(node) or None
         case Takes.TEXTS:
             return [line.strip() for value in node.values for line in value.splitlines() if line.strip()]
-        case Takes.CHOICES | Takes.CODES:
+        case Takes.CHOICES | Takes.CODES | Takes.WEEKDAYS:
             return [value for value in node.values if value]
-        case Takes.NUMBER | Takes.COUNT:
+        case Takes.NUMBER | Takes.AGE:
             return _number(_first(node))
+        case Takes.COUNT:
+            return _span(node, _first(node))
         case Takes.NUMBERS | Takes.AGES:
             return {"from": _number(_first(node)), "to": _number(node.part("to"))}
         case Takes.YES_NO:
             return {"yes": True, "no": False}.get(_first(node))
         case Takes.DAY:
-            return _day(node.part("anchor"), _first(node))
+            return _day(node, "anchor", _first(node))
         case _:
             return {
-                "from": _day(node.part("anchor"), _first(node)),
-                "to": _day(node.part("anchor2"), node.part("to")),
+                "from": _day(node, "anchor", _first(node)),
+                "to": _day(node, "anchor2", node.part("to")),
             }
 
 
-def _when(node: Clause) -> Any:
-    when = node.part("when") or "ever"
+def _when(node: Clause, when: str) -> Any:
     takes = WHENS[when][1] if when in WHENS else Takes.NOTHING
     if takes is Takes.COUNT:
-        return {when: _number(node.part("days"))}
+        return {when: _span(node, node.part("days"))}
     if takes is Takes.DAYS:
-        first = _day(node.part("when_anchor"), node.part("when_from"))
-        return {when: {"from": first, "to": _day(node.part("when_anchor2"), node.part("when_to"))}}
+        first = _day(node, "when_anchor", node.part("when_from"))
+        return {when: {"from": first, "to": _day(node, "when_anchor2", node.part("when_to"))}}
     return when
 
 
@@ -229,7 +269,8 @@ def _when(node: Clause) -> Any:
 
 def from_rule(rule: Mapping[str, Any]) -> Group:
     """The form of a rule that was saved, whether or not it still makes sense."""
-    node = _draft(rule.get("root", {}))
+    current = migrated(rule)
+    node = _draft(current.get("root", {})) if isinstance(current, Mapping) else None
     return node if isinstance(node, Group) else Group()
 
 
@@ -237,25 +278,35 @@ def _draft(raw: Mapping[str, Any]) -> Group | Clause:
     for match in MATCHES:
         if match in raw:
             return Group(match, [_draft(item) for item in raw[match]])
-    text = {name: "" if raw.get(name) is None else str(raw[name]) for name in ("op", "topic", "mailing", "days")}
-    if "topic" in raw:
-        return Clause({"subject": "topic", **text})
-    if "event" in raw:
-        return Clause({"subject": f"event:{raw['event']}", **text})
-    clause = Clause({"subject": f"attribute:{raw.get('attribute', '')}", "op": text["op"]})
+    named = ("op", "topic", "mailing", "of_topic", "link", "zone", "segment")
+    clause = Clause({name: _plain(raw[name]) for name in named if raw.get(name) is not None})
+    clause.parts["subject"] = next(
+        (f"{name}:{raw[name]}" if name in ("attribute", "event") else name for name in SUBJECTS if name in raw),
+        "attribute:",
+    )
+    if "sample" in raw:
+        clause.parts |= {name: _plain(given) for name, given in raw["sample"].items()}
     _fill(clause, raw.get("value"))
-    when = raw.get("when", "ever")
-    if isinstance(when, str):
-        clause.parts["when"] = when
-        return clause
-    name, given = next(iter(when.items()))
-    clause.parts["when"] = name
-    if isinstance(given, Mapping):
-        clause.parts["when_anchor"], clause.parts["when_from"] = _undo_day(given["from"])
-        clause.parts["when_anchor2"], clause.parts["when_to"] = _undo_day(given["to"])
-    else:
-        clause.parts["days"] = str(given)
+    if raw.get("on") is not None:
+        clause.parts["on"] = _undo_day(clause, "on_anchor", raw["on"])
+    if raw.get("times") is not None:
+        clause.parts["times_op"], times = next(iter(raw["times"].items()))
+        clause.parts["times"] = _plain(times)
+    _fill_when(clause, raw.get("when"))
     return clause
+
+
+def _fill_when(clause: Clause, when: Any) -> None:
+    name, given = next(iter(when.items())) if isinstance(when, Mapping) else (when, None)
+    if name is None:
+        return
+    clause.parts["when"] = name
+    if isinstance(given, Mapping) and "from" in given:
+        clause.parts["when_from"] = _undo_day(clause, "when_anchor", given["from"])
+        clause.parts["when_to"] = _undo_day(clause, "when_anchor2", given["to"])
+    elif isinstance(given, Mapping):
+        clause.parts["unit"], count = next(iter(given.items()))
+        clause.parts["days"] = _plain(count)
 
 
 def _fill(clause: Clause, value: Any) -> None:
@@ -264,19 +315,21 @@ def _fill(clause: Clause, value: Any) -> None:
     elif isinstance(value, bool):
         clause.values = ["yes" if value else "no"]
     elif isinstance(value, Mapping) and "from" in value:
-        clause.parts["anchor"], first = _undo_day(value["from"])
-        clause.parts["anchor2"], clause.parts["to"] = _undo_day(value["to"])
-        clause.values = [first]
+        clause.parts["to"] = _undo_day(clause, "anchor2", value["to"])
+        clause.values = [_undo_day(clause, "anchor", value["from"])]
     elif value is not None:
-        clause.parts["anchor"], first = _undo_day(value)
-        clause.values = [first]
+        clause.values = [_undo_day(clause, "anchor", value)]
 
 
-def _undo_day(value: Any) -> tuple[str, str]:
+def _undo_day(clause: Clause, anchor: str, value: Any) -> str:
+    """What stands in the field; how it is meant goes into the part `anchor`, and a length of time gives its unit."""
+    clause.parts[anchor] = "on"
     if not isinstance(value, Mapping):
-        return "on", _plain(value)
-    days = int(value["days"])
-    return ("today", "") if days == 0 else ("ago" if days < 0 else "ahead", str(abs(days)))
+        return _plain(value)
+    unit, count = next(iter(value.items()))
+    clause.parts[f"{anchor}_unit"] = clause.parts["unit"] = unit
+    clause.parts[anchor] = "today" if count == 0 else "ago" if count < 0 else "ahead"
+    return "" if count == 0 and anchor != "anchor" else str(abs(count))
 
 
 def _plain(value: Any) -> str:

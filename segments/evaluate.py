@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
-from segments import codes, dates, sampling
+from segments import codes, dates, patterns, sampling
 from segments.columns import NO_DAY, Column, Float, Frame, Mask, Words, folded
 from segments.context import Context
 from segments.tree import (
@@ -122,6 +122,9 @@ def _asked(values: tuple[str, ...], exact: bool) -> pl.Series:
     return given if exact else folded(given)
 
 
+_pattern = lru_cache(maxsize=64)(patterns.compiled)
+
+
 def _text(node: TextIs, column: Column) -> Mask:
     """Asked of each distinct word where there are such, and of each row where nearly every one is its own."""
     if isinstance(column, Words):
@@ -148,6 +151,8 @@ def _like(node: TextIs, held: pl.Series) -> pl.Series:
             found = held.str.starts_with(given[0])
         case "ends_with":
             found = held.str.ends_with(given[0])
+        case "matches" | "does_not_match":
+            found = held.str.contains(_pattern(node.values[0]))
         case _:
             raise AssertionError(node.op)
     return found
@@ -158,7 +163,8 @@ def _number(node: NumberIs, column: pl.Series) -> Mask:  # noqa: PLR0911  one ca
     held: Float = (column.fill_null(float("nan")) if column.null_count() else column).to_numpy()
     match node.op:
         case "is":
-            return held == node.low
+            same: Mask = held == node.low
+            return same
         case "is_not":
             return (held < node.low) | (held > node.low)
         case "less_than":
@@ -169,6 +175,8 @@ def _number(node: NumberIs, column: pl.Series) -> Mask:  # noqa: PLR0911  one ca
             return held > node.low
         case "at_least":
             return held >= node.low
+    assert node.high is not None
+    match node.op:
         case "between":
             return (held >= node.low) & (held <= node.high)
         case "not_between":

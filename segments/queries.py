@@ -10,15 +10,18 @@ from django.db.models import QuerySet
 
 from contacts import queries as contacts
 from contacts import values
+from contacts.models import Kind
 from core.sensitivity import Sensitivity, highest
 from segments import catalog as catalogs
 from segments import evaluate, people
 from segments import sentence as sentences
 from segments.catalog import Catalog
 from segments.columns import Frame
+from segments.dates import TIME_ZONE
 from segments.errors import RuleError
 from segments.facts.lookup import context_for
 from segments.models import Segment
+from segments.operators import AGES
 from segments.people import Code
 from segments.rules import Rule, parse
 from segments.tree import (
@@ -35,6 +38,7 @@ from segments.tree import (
     TopicIs,
     attributes_of,
     clauses_of,
+    evaluated_clauses,
     nodes_of,
 )
 
@@ -72,7 +76,12 @@ def as_rule(rule: AnyRule, catalog: Catalog | None = None) -> Rule:
 
 
 def _kinds(rule: Rule, catalog: Catalog) -> dict[str, str]:
-    return {key: catalog.fields[key].kind for key in sorted(attributes_of(rule))}
+    """The columns the rule is answered from."""
+    asked = [clause for clause in evaluated_clauses(rule.root) if isinstance(clause, About)]
+    kinds = {key: catalog.fields[key].kind for key in sorted({clause.attribute for clause in asked})}
+    if any(isinstance(clause, DateIs) and clause.contact for clause in asked):
+        kinds[TIME_ZONE] = Kind.TEXT
+    return kinds
 
 
 def evaluated(
@@ -147,9 +156,19 @@ def _sensitivity(clause: Clause, catalog: Catalog) -> Sensitivity:
         case InSegment():
             return clause.tier
         case Engaged():
-            return catalog.mailings[clause.mailing].tier if clause.mailing else Sensitivity.IDENTITY
+            return _tier_of_mailing(clause, catalog)
         case _:
             return catalog.fields[clause.attribute].sensitivity
+
+
+def _tier_of_mailing(clause: Engaged, catalog: Catalog) -> Sensitivity:
+    """Which mailing is the latest changes: the highest tier it can have counts."""
+    if clause.mailing is not None:
+        return catalog.mailings[clause.mailing].tier
+    if not clause.last and clause.topic is None:
+        return Sensitivity.IDENTITY
+    tiers = (m.tier for m in catalog.mailings.values() if clause.topic in (None, m.topic))
+    return highest(Sensitivity.IDENTITY, *tiers)
 
 
 def tier_of(rule: AnyRule, catalog: Catalog | None = None) -> Sensitivity:
@@ -171,10 +190,12 @@ def mixes_identifiers_with_health(rule: Rule, catalog: Catalog) -> bool:
 
 
 def _points(clause: Clause, catalog: Catalog) -> bool:
-    """Whether a clause can point at one person. An age does not: thousands share it."""
+    """Whether a clause can point at one person. An age does not: thousands share it, but for an age on another day."""
+    if isinstance(clause, InSegment):  # of a snapshot that makes no sense any more nothing is known
+        return clause.root is None
     if not isinstance(clause, About) or not catalog.fields[clause.attribute].identifier:
         return False
-    return not (isinstance(clause, DateIs) and clause.op == "age_between")
+    return not (isinstance(clause, DateIs) and clause.op in AGES and clause.first is None)
 
 
 def beside_health(rule: Rule, catalog: Catalog) -> list[Node]:
@@ -187,6 +208,11 @@ def beside_health(rule: Rule, catalog: Catalog) -> list[Node]:
 
 
 def _without_health(node: Node, catalog: Catalog) -> Node | None:
+    if isinstance(node, InSegment) and not node.snapshot and node.root is not None:
+        root = _without_health(node.root, catalog)
+        if root is None or root == node.root:
+            return None if root is None else node
+        return root if node.inside else Group("none", (root,))
     if not isinstance(node, Group):
         return None if _sensitivity(node, catalog).rank >= Sensitivity.PHI.rank else node
     items = tuple(left for item in node.items if (left := _without_health(item, catalog)) is not None)

@@ -1,6 +1,7 @@
 """Parse a rule, and say in plain words which clause is wrong and why.
 
-Rules come from people, machines and old rows: nothing about their form is believed.
+Rules come from people, machines and old rows: nothing about their form is believed. A segment that a rule names is put
+in its place, so that what comes out is one tree.
 """
 
 from collections.abc import Callable
@@ -8,65 +9,87 @@ from typing import Any
 from uuid import UUID
 
 from segments import catalog as catalogs
-from segments import operators, values
-from segments.catalog import Catalog, Field
+from segments import conditions, operators
+from segments.catalog import Catalog
 from segments.errors import Problem, RuleError
-from segments.operators import Operator, Takes
+from segments.migrate_rules import migrated
 from segments.tree import (
     MATCHES,
+    MAX_BYTES,
     MAX_CLAUSES,
     MAX_DEPTH,
+    MAX_NESTED,
     VERSION,
     Clause,
-    DateIs,
-    Empty,
-    Engaged,
     Group,
     HasCode,
+    InSegment,
     Match,
     Node,
-    NumberIs,
     Rule,
-    Span,
     TextIs,
-    TopicIs,
-    YesNoIs,
+    clauses_of,
 )
 from segments.values import BadValue, shown
 
 __all__ = ["Rule", "RuleError", "parse", "parse_leniently"]
 
 _NOTHING_NAMED = "The rule names nothing yet. Add at least one condition."
+_READERS: dict[str, Callable[[dict[Any, Any], Catalog], Clause]] = {
+    "attribute": conditions.attribute,
+    "topic": conditions.topic,
+    "event": conditions.event,
+    "sample": conditions.sample,
+}
 
 
-def parse(raw: object, catalog: Catalog | None = None) -> Rule:
-    """The typed rule. Raises RuleError with every problem found, the first in its text."""
-    parser = _Parser(catalog or catalogs.load())
+def parse(raw: object, catalog: Catalog | None = None, *, saving: UUID | None = None) -> Rule:
+    """The typed rule, of version 2 or 1. Raises RuleError with every problem found, the first in its text.
+
+    `saving`: the segment whose rule this is to become, which it may not name, by whatever way round.
+    """
+    parser = _Parser(catalog or catalogs.load(), within=() if saving is None else (saving,))
     rule = parser.rule(raw)
     if parser.problems or rule is None:
         raise RuleError(parser.problems)
     return rule
 
 
-def parse_leniently(raw: object, catalog: Catalog) -> tuple[Rule | None, list[Problem]]:
+def parse_leniently(raw: object, catalog: Catalog, *, saving: UUID | None = None) -> tuple[Rule | None, list[Problem]]:
     """The rule without its unfinished clauses (None if nothing is left), and all problems. For the builder's count."""
-    parser = _Parser(catalog)
+    parser = _Parser(catalog, within=() if saving is None else (saving,))
     return parser.rule(raw), parser.problems
 
 
+class _Circle(BadValue):
+    def __init__(self) -> None:
+        super().__init__(
+            "A segment cannot be part of itself, and the one named here leads back to where it is named. "
+            "Choose another segment."
+        )
+
+
 class _Parser:
-    def __init__(self, catalog: Catalog) -> None:
+    """`within`: the segments this rule is part of. `known`: rules of segments already put in their places."""
+
+    def __init__(self, catalog: Catalog, *, within: tuple[UUID, ...], known: dict[UUID, Group] | None = None) -> None:
         self.catalog = catalog
+        self.within = within
+        self.known = {} if known is None else known
         self.problems: list[Problem] = []
         self.clauses = 0
+        self.bytes = 0
+        self.circle = False
 
     def _refuse(self, path: str, clause: str, message: str, *, unfinished: bool = False) -> None:
         self.problems.append(Problem(path, clause, message, unfinished))
 
     def rule(self, raw: object) -> Rule | None:
         if not isinstance(raw, dict) or "root" not in raw:
-            self._refuse("", "", 'A rule has the form {"version": 1, "root": {"all": […]}}.')
+            self._refuse("", "", f'A rule has the form {{"version": {VERSION}, "root": {{"all": […]}}}}.')
             return None
+        raw = migrated(raw)
+        assert isinstance(raw, dict)
         version = raw.get("version")
         if version != VERSION or isinstance(version, bool):
             self._refuse("version", "", f"This rule says version {shown(version)}; version {VERSION} is understood.")
@@ -107,29 +130,28 @@ class _Parser:
             return None
         items: list[Node] = []
         for n, item in enumerate(raw):
-            # More clauses than are allowed are not even read.
-            if self.clauses >= MAX_CLAUSES:
-                where = ".".join(map(str, (*place, n + 1)))
-                self._refuse(
-                    f"{path}[{n}]",
-                    f"Clause {where}",
-                    f"A rule has at most {MAX_CLAUSES:,} conditions, and this one is beyond. Ask for code families "
-                    "or lists of values instead of single ones.",
-                )
+            # More than is allowed is not even read.
+            if beyond := self._beyond():
+                self._refuse(f"{path}[{n}]", f"Clause {'.'.join(map(str, (*place, n + 1)))}", beyond)
                 break
             node = self._node(item, f"{path}[{n}]", (*place, n + 1))
             if node is not None:
                 items.append(node)
         return Group(match, tuple(items)) if items else None
 
+    def _beyond(self) -> str:
+        if self.clauses >= MAX_CLAUSES:
+            return (
+                f"A rule has at most {MAX_CLAUSES:,} conditions, those of the segments it names included, and this "
+                "one is beyond. Ask for code families or lists of values instead of single ones."
+            )
+        if self.bytes > MAX_BYTES:
+            return f"The texts of a rule take at most {MAX_BYTES // 2**20} MB, and this one is beyond."
+        return ""
+
     def _clause(self, raw: dict[Any, Any], path: str, clause: str) -> Clause | None:
         self.clauses += 1
-        readers: dict[str, Callable[[dict[Any, Any]], Clause]] = {
-            "attribute": self._attribute,
-            "topic": self._topic,
-            "event": self._event,
-        }
-        subjects = [name for name in readers if name in raw]
+        subjects = [name for name in (*_READERS, "segment") if name in raw]
         if not subjects:
             message = "Choose what this condition is about: an attribute, a topic, or what somebody did with a mailing."
             self._refuse(path, clause, message, unfinished=not raw)
@@ -138,133 +160,59 @@ class _Parser:
             self._refuse(path, clause, "A condition is about one thing only.")
             return None
         try:
-            return readers[subjects[0]](raw)
+            reader = _READERS.get(subjects[0])
+            found = self._segment(raw) if reader is None else reader(raw, self.catalog)
         except BadValue as bad:
+            self.circle = self.circle or isinstance(bad, _Circle)
             label = self._label(raw)
             self._refuse(path, f"{clause} ({label})" if label else clause, str(bad), unfinished=bad.unfinished)
             return None
+        if isinstance(found, TextIs | HasCode):
+            texts = found.values if isinstance(found, TextIs) else found.codes
+            self.bytes += sum(len(text.encode()) for text in texts)
+        return found
 
     def _label(self, raw: dict[Any, Any]) -> str:
         key = raw.get("attribute")
         field = self.catalog.fields.get(key) if isinstance(key, str) else None
         return field.label if field else ""
 
-    def _attribute(self, raw: dict[Any, Any]) -> Clause:
-        key = raw["attribute"]
-        if not isinstance(key, str) or not key:
-            raise BadValue("Choose an attribute.", unfinished=not key)
-        if key in self.catalog.removed:
-            label, day = self.catalog.removed[key]
-            raise BadValue(
-                f"The attribute “{label}” was removed on {day:%d %b %Y}. Remove this condition or choose another one."
-            )
-        field = self.catalog.fields.get(key)
-        if field is None:
-            raise BadValue(f"There is no attribute {shown(key)}.")
-        op = operators.operator(field.kind, raw.get("op"))
-        if op is None:
-            known = ", ".join(o.name for o in operators.BY_KIND[field.kind])
-            if raw.get("op") in (None, ""):
-                raise BadValue("Choose a comparison.", unfinished=True)
-            raise BadValue(f"{field.label} cannot be asked {shown(raw.get('op'))}. It can be asked: {known}.")
-        allowed = {"attribute", "op"} | ({"value"} if op.takes is not Takes.NOTHING else set())
-        _only(raw, allowed | ({"when"} if op.takes is Takes.CODES else set()))
-        return _build(field, op, raw.get("value"), raw.get("when", "ever"))
+    def _segment(self, raw: dict[Any, Any]) -> InSegment:
+        """What is said of a segment names neither it nor its values: it may end in the log of a task."""
+        conditions.only(raw, {"segment", "op"})
+        segment = conditions.identity(raw["segment"], "Choose a segment.")
+        op = raw.get("op")
+        if not isinstance(op, str) or op not in operators.SEGMENT:
+            raise BadValue("Ask whether somebody is “in” a segment or “not_in” it.", unfinished=not op)
+        if segment in self.within:
+            raise _Circle
+        saved = self.catalog.segments.get(segment)
+        if saved is None:
+            raise BadValue("There is no such segment.")
+        if saved.archived:
+            raise BadValue("The segment named here is archived. Restore it, or choose another one.")
+        if len(self.within) >= MAX_NESTED:
+            raise BadValue(f"Segments are named within one another more than {MAX_NESTED} deep. Take one of them out.")
+        if saved.snapshot:
+            taken_by = _Parser(self.catalog, within=(*self.within, segment), known=self.known).rule(saved.rule)
+            root = taken_by.root if taken_by else None
+            return InSegment(segment, op == "in", snapshot=True, root=root, tier=saved.tier)
+        root = self._rule_of(segment, saved.rule)
+        inner = clauses_of(root)
+        if any(isinstance(c, InSegment) and c.segment in self.within for c in inner):
+            raise _Circle
+        self.clauses += len(inner) - 1
+        if self.clauses > MAX_CLAUSES:
+            raise BadValue(self._beyond())
+        return InSegment(segment, op == "in", root=root, tier=saved.tier)
 
-    def _topic(self, raw: dict[Any, Any]) -> Clause:
-        _only(raw, {"topic", "op"})
-        topic = _id(raw["topic"], "Choose a topic.")
-        if topic in self.catalog.removed_topics:
-            day = self.catalog.removed_topics[topic]
-            raise BadValue(f"Its topic was removed on {day:%d %b %Y}. Remove this condition or choose another topic.")
-        if topic not in self.catalog.topics:
-            raise BadValue("There is no such topic.")
-        state = raw.get("op")
-        if not isinstance(state, str) or state not in operators.TOPIC_STATES:
-            raise BadValue("A topic can be asked: " + ", ".join(operators.TOPIC_STATES) + ".", unfinished=not state)
-        return TopicIs(topic, state)
-
-    def _event(self, raw: dict[Any, Any]) -> Clause:
-        _only(raw, {"event", "op", "mailing", "days"})
-        event, op = raw["event"], raw.get("op", "did")
-        if not isinstance(event, str) or event not in operators.EVENTS:
-            raise BadValue("What somebody did with a mailing is one of: " + ", ".join(operators.EVENTS) + ".")
-        if op not in ("did", "did_not"):
-            raise BadValue("Ask whether somebody did or did_not.")
-        mailing = None
-        if raw.get("mailing") is not None:
-            mailing = _id(raw["mailing"], "Choose a mailing.")
-            if mailing not in self.catalog.mailings:
-                raise BadValue("There is no such mailing, or nothing of it has been sent yet.")
-        span = None if raw.get("days") is None else Span(values.count(raw["days"]))
-        return Engaged(event, op == "did", mailing, span=span)
-
-
-def _only(raw: dict[Any, Any], allowed: set[str]) -> None:
-    extra = sorted(str(key) for key in raw if key not in allowed)
-    if extra:
-        raise BadValue(f"This condition has no part {shown(extra[0])}.")
-
-
-def _id(raw: object, missing: str) -> UUID:
-    if raw in (None, ""):
-        raise BadValue(missing, unfinished=True)
-    try:
-        return UUID(raw) if isinstance(raw, str) else _not_an_id()
-    except ValueError:
-        return _not_an_id()
-
-
-def _not_an_id() -> UUID:
-    raise BadValue("This is not an id.")
-
-
-def _build(  # noqa: PLR0911, PLR0912  one case per form
-    field: Field, op: Operator, value: Any, when: Any
-) -> Clause:
-    key, moment = field.key, field.kind == "datetime"
-    match op.takes:
-        case Takes.NOTHING:
-            return Empty(key, op.name == "is_empty", coded=field.kind == "coded")
-        case Takes.TEXT:
-            return TextIs(key, op.name, (values.text(value),))
-        case Takes.TEXTS:
-            return TextIs(key, op.name, values.texts(value))
-        case Takes.CHOICE:
-            return TextIs(key, op.name, (values.choice(value, field),), exact=True)
-        case Takes.CHOICES:
-            return TextIs(key, op.name, values.choices(value, field), exact=True)
-        case Takes.NUMBER:
-            return NumberIs(key, op.name, values.number(value))
-        case Takes.NUMBERS:
-            return NumberIs(key, op.name, *values.numbers(value))
-        case Takes.DAY:
-            return DateIs(key, op.name, first=values.day(value), moment=moment)
-        case Takes.DAYS:
-            first, second = values.days(value)
-            return DateIs(key, op.name, first=first, second=second, moment=moment)
-        case Takes.COUNT:
-            return DateIs(key, op.name, span=Span(values.count(value)), moment=moment)
-        case Takes.AGES:
-            low, high = values.ages(value)
-            return DateIs(key, op.name, low=low, high=high, moment=moment)
-        case Takes.YES_NO:
-            return YesNoIs(key, values.yes_no(value))
-        case Takes.CODES:
-            return _coded(key, op.name == "has", values.codes(value), when)
-
-
-def _coded(key: str, has: bool, codes: tuple[str, ...], when: Any) -> HasCode:
-    name, given = (when, None) if isinstance(when, str) else (None, None)
-    if isinstance(when, dict) and len(when) == 1:
-        name, given = next(iter(when.items()))
-    takes = operators.WHENS[name][1] if name in operators.WHENS else None
-    if takes is None or (takes is Takes.NOTHING) != isinstance(when, str):
-        raise BadValue('"when" is "ever", "active", {"in_last": n}, {"started_in_last": n} or {"between": {…}}.')
-    assert isinstance(name, str)
-    if takes is Takes.COUNT:
-        return HasCode(key, has, codes, name, span=Span(values.count(given)))
-    if takes is Takes.DAYS:
-        first, second = values.days(given)
-        return HasCode(key, has, codes, name, first=first, second=second)
-    return HasCode(key, has, codes, name)
+    def _rule_of(self, segment: UUID, raw: object) -> Group:
+        if segment not in self.known:
+            parser = _Parser(self.catalog, within=(*self.within, segment), known=self.known)
+            rule = parser.rule(raw)
+            if parser.circle:
+                raise _Circle
+            if rule is None or parser.problems:
+                raise BadValue(f"The segment named here needs attention. {parser.problems[0]}")
+            self.known[segment] = rule.root
+        return self.known[segment]

@@ -6,7 +6,6 @@ from datetime import date
 from segments import operators
 from segments.catalog import Catalog
 from segments.tree import (
-    About,
     Ago,
     Clause,
     DateIs,
@@ -15,10 +14,14 @@ from segments.tree import (
     Engaged,
     Group,
     HasCode,
+    InSegment,
     Node,
     NumberIs,
     Rule,
+    Sample,
+    Span,
     TextIs,
+    Times,
     TopicIs,
     YesNoIs,
 )
@@ -56,15 +59,22 @@ class _Teller:
         return self.node(node.items[0]) if len(node.items) == 1 else f"({self.joined(node)})"
 
     def clause(self, clause: Clause) -> str:
-        if isinstance(clause, TopicIs):
-            topic = self.catalog.topics[clause.topic]
-            return f"they {operators.TOPIC_STATES[clause.state]} “{topic}”"
-        if isinstance(clause, Engaged):
-            return self._engaged(clause)
-        assert isinstance(clause, About)
-        field = self.catalog.fields[clause.attribute]
-        says = next((op.says for op in operators.BY_KIND[field.kind] if op.name == _name(clause)), "is {0}")
-        return f"{field.label} {says.format(self._given(clause))}".rstrip()
+        match clause:
+            case TopicIs():
+                return f"they {operators.TOPIC_STATES[clause.state]} “{self.catalog.topics[clause.topic]}”"
+            case Engaged():
+                return self._engaged(clause)
+            case Sample():
+                lot = f" (lot {clause.seed:,})" if clause.seed else ""
+                return f"they are in a random sample of {_number(clause.percent)} %{lot}"
+            case InSegment():
+                saved = self.catalog.segments[clause.segment]
+                kind = "snapshot" if saved.snapshot else "segment"
+                return f"they are {'' if clause.inside else 'not '}in the {kind} “{saved.name}”"
+            case _:
+                field = self.catalog.fields[clause.attribute]
+                says = next((op.says for op in operators.BY_KIND[field.kind] if op.name == _name(clause)), "is {0}")
+                return f"{field.label} {says.format(self._given(clause))}".rstrip()
 
     def _given(self, clause: Clause) -> str:
         match clause:
@@ -77,10 +87,10 @@ class _Teller:
             case YesNoIs():
                 return "yes" if clause.value else "no"
             case DateIs():
-                return self._date(clause)
+                return f"{_date(clause)}{' (where they are)' if clause.contact else ''}"
             case HasCode():
-                codes = [self._code(clause.attribute, code) for code in clause.codes]
-                return f"{_list(codes, 'or')}{_when(clause)}"
+                codes = _list([self._code(clause.attribute, code) for code in clause.codes], "or")
+                return f"{_times(clause.times)}{codes}{_when(clause)}"
             case _:
                 return ""
 
@@ -90,21 +100,21 @@ class _Teller:
         name = self.names.get((attribute, code))
         return f"{name} ({code})" if name else code
 
-    def _date(self, clause: DateIs) -> str:
-        if clause.op == "age_between":
-            return f"{clause.low} to {clause.high}"
-        if clause.first is None:
-            return _days(clause.span.count if clause.span else 0)
-        if clause.second is None:
-            return _day(clause.first)
-        return f"{_day(clause.first)} to {_day(clause.second)}"
-
     def _engaged(self, clause: Engaged) -> str:
-        mailing = self.catalog.mailings[clause.mailing].label if clause.mailing else "any mailing"
-        within = "" if clause.span is None else f" in the last {_days(clause.span.count)}"
-        if clause.did:
-            return f"they {operators.EVENTS[clause.event]} {mailing}{within}"
-        return f"they did not {operators.EVENTS_NOT[clause.event]} {mailing}{within}"
+        if clause.mailing is not None:
+            mailing = self.catalog.mailings[clause.mailing]
+            of = mailing.label
+            if clause.link is not None:
+                of = f"{mailing.links[clause.link]} of {of}"
+        else:
+            of = "the latest mailing" if clause.last else "any mailing"
+            if clause.topic is not None:
+                of += f" on “{self.catalog.topics.get(clause.topic, 'a removed topic')}”"
+        happened = f"{of}{_within(clause)}"
+        if not clause.did:
+            return f"they did not {operators.EVENTS_NOT[clause.event]} {happened}"
+        often = f" {_times(clause.times)}".rstrip() if clause.times != Times() else ""
+        return f"they {operators.EVENTS[clause.event]} {happened}{often}"
 
 
 def _name(clause: Clause) -> str:
@@ -129,30 +139,65 @@ def _number(value: float) -> str:
     return f"{int(value):,}" if value == int(value) and abs(value) < 1e15 else f"{value:,}"
 
 
-def _days(count: int) -> str:
-    return f"{count:,} day{'' if count == 1 else 's'}"
+def _span(span: Span | Ago | None) -> str:
+    """For example: 2 months."""
+    assert span is not None
+    count = abs(span.count)
+    return f"{count:,} {span.unit.removesuffix('s')}{'' if count == 1 else 's'}"
 
 
-def _day(day: Day) -> str:
+def _day(day: Day | None) -> str:
+    assert day is not None
     if isinstance(day, date):
         return f"{day.day} {day:%b %Y}"
-    if isinstance(day, Ago) and day.count == 0:
+    if day.count == 0:
         return "today"
-    return f"{_days(abs(day.count))} {'ago' if day.count < 0 else 'from now'}"
+    return f"{_span(day)} {'ago' if day.count < 0 else 'from now'}"
+
+
+def _date(clause: DateIs) -> str:  # noqa: PLR0911  one case per operator
+    on = "" if clause.first is None else f" on {_day(clause.first)}"
+    match clause.op:
+        case "age_between":
+            return f"{clause.low} to {clause.high}{on}"
+        case "age_at_least":
+            return f"{clause.low}{on}"
+        case "age_at_most":
+            return f"{clause.high}{on}"
+        case "weekday":
+            return _list([operators.WEEKDAYS[n].capitalize() for n in clause.weekdays], "or")
+        case "birthday_this_month":
+            return ""
+        case "between":
+            return f"{_day(clause.first)} to {_day(clause.second)}"
+        case _:
+            return _day(clause.first) if clause.span is None else _span(clause.span)
+
+
+def _times(times: Times) -> str:
+    """Nothing where once is enough."""
+    if times == Times():
+        return ""
+    return f"{operators.TIMES[times.op]} {times.count:,} time{'' if times.count == 1 else 's'} "
+
+
+def _within(clause: Engaged) -> str:
+    if clause.span is not None:
+        return f" in the last {_span(clause.span)}"
+    return "" if clause.first is None else f" from {_day(clause.first)} to {_day(clause.second)}"
 
 
 def _when(clause: HasCode) -> str:
-    days = _days(clause.span.count if clause.span else 0)
     match clause.when:
         case "active":
             return ", active today"
         case "in_last":
-            return f", in the last {days}"
+            return f", in the last {_span(clause.span)}"
         case "started_in_last":
-            return f", started in the last {days}"
+            return f", started in the last {_span(clause.span)}"
+        case "ended_in_last":
+            return f", ended in the last {_span(clause.span)}"
         case "between":
-            assert clause.first is not None
-            assert clause.second is not None
             return f", active from {_day(clause.first)} to {_day(clause.second)}"
         case _:
             return ""

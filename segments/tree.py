@@ -8,7 +8,7 @@ import msgspec
 
 from core.sensitivity import Sensitivity
 
-VERSION = 1
+VERSION = 2
 MAX_CLAUSES = 1_000
 MAX_DEPTH = 8
 #: Segments within segments within segments.
@@ -188,17 +188,10 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 def below(node: Node) -> tuple[Node, ...]:
-    """The nodes right below a node: of a group its items, of a segment its rule."""
+    """The nodes right below a node: of a group its items, of a segment its rule. A snapshot has none."""
     if isinstance(node, Group):
         return node.items
-    return (node.root,) if isinstance(node, InSegment) and node.root is not None else ()
-
-
-def clauses_of(node: Node) -> list[Clause]:
-    """Every clause below a node, in order, with those of segments it names."""
-    if isinstance(node, Group):
-        return [clause for item in node.items for clause in clauses_of(item)]
-    return [node, *(clause for item in below(node) for clause in clauses_of(item))]
+    return (node.root,) if isinstance(node, InSegment) and not node.snapshot and node.root is not None else ()
 
 
 def nodes_of(node: Node) -> list[Node]:
@@ -207,13 +200,19 @@ def nodes_of(node: Node) -> list[Node]:
 
 
 def evaluated_clauses(node: Node) -> list[Clause]:
-    """The clauses that are asked of people one by one: not the rule a snapshot was taken by."""
-    if isinstance(node, InSegment) and node.snapshot:
-        return [node]
-    if isinstance(node, Group) or below(node):
-        return [clause for item in below(node) for clause in evaluated_clauses(item)]
-    assert not isinstance(node, Group)
-    return [node]
+    """The clauses asked of people one by one, in order; of a snapshot only whether they are in it."""
+    return [n for n in nodes_of(node) if not isinstance(n, Group) and not below(n)]
+
+
+def clauses_of(node: Node) -> list[Clause]:
+    """Every clause that had a say: with those of segments, and those a snapshot was taken by."""
+    found: list[Clause] = []
+    for n in nodes_of(node):
+        if not isinstance(n, Group):
+            found.append(n)
+        if isinstance(n, InSegment) and n.snapshot and n.root is not None:
+            found += clauses_of(n.root)
+    return found
 
 
 def attributes_of(rule: Rule) -> frozenset[str]:

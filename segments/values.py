@@ -5,8 +5,10 @@ import re
 from datetime import date
 from typing import Any, NoReturn
 
+from segments import patterns
 from segments.catalog import Field
-from segments.tree import MAX_DAYS, MAX_TEXT, MAX_VALUES, Ago, Day
+from segments.operators import TIMES, WEEKDAYS
+from segments.tree import MAX_PASTED, MAX_TEXT, MAX_TIMES, MAX_VALUES, UNITS, Ago, Day, Span, Times, Unit
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 MAX_AGE = 150
@@ -46,13 +48,22 @@ def text(raw: Any) -> str:
     return raw.strip()
 
 
-def texts(raw: Any) -> tuple[str, ...]:
+def pattern(raw: Any) -> str:
+    found = text(raw)
+    try:
+        patterns.compiled(found)
+    except patterns.BadPattern as bad:
+        raise BadValue(str(bad)) from None
+    return found
+
+
+def texts(raw: Any, most: int = MAX_PASTED) -> tuple[str, ...]:
     if raw is None or raw == []:
         _missing("Enter at least one value.")
     if not isinstance(raw, list):
         raise BadValue("This must be a list of texts.")
-    if len(raw) > MAX_VALUES:
-        raise BadValue(f"This list has more than {MAX_VALUES:,} values.")
+    if len(raw) > most:
+        raise BadValue(f"This list has more than {most:,} values.")
     return tuple(dict.fromkeys(text(item) for item in raw))
 
 
@@ -80,18 +91,49 @@ def whole(raw: Any, *, low: int, high: int, what: str) -> int:
     return raw
 
 
-def count(raw: Any) -> int:
-    return whole(raw, low=0, high=MAX_DAYS, what="a number of days")
+def _of_unit(raw: Any, least: int) -> tuple[int, Unit]:
+    """The number and the unit of {"months": n} and its like; `least` -1: it may be negative."""
+    if not isinstance(raw, dict) or len(raw) != 1 or next(iter(raw)) not in UNITS:
+        raise BadValue('A length of time has the form {"days": n}, {"weeks": n}, {"months": n} or {"years": n}.')
+    unit: Unit = next(iter(raw))
+    most = UNITS[unit]
+    return whole(raw[unit], low=least * most, high=most, what=f"a number of {unit}"), unit
+
+
+def span(raw: Any) -> Span:
+    """A length of time, 0 or more of a unit."""
+    if raw is None or raw == {}:
+        _missing("Enter a length of time.")
+    return Span(*_of_unit(raw, 0))
+
+
+def times(raw: Any) -> Times:
+    """{"at_least": n}, {"more_than": n} or {"at_most": n}."""
+    if not isinstance(raw, dict) or len(raw) != 1 or next(iter(raw)) not in TIMES:
+        raise BadValue('"times" has the form {"at_least": n}, {"more_than": n} or {"at_most": n}.')
+    op, given = next(iter(raw.items()))
+    return Times(op, whole(given, low=1 if op == "at_least" else 0, high=MAX_TIMES, what="how many times"))
+
+
+def weekdays(raw: Any) -> tuple[int, ...]:
+    if raw is None or raw == []:
+        _missing("Choose at least one day of the week.")
+    if not isinstance(raw, list) or not all(isinstance(name, str) and name in WEEKDAYS for name in raw):
+        raise BadValue("Days of the week are: " + ", ".join(WEEKDAYS) + ".")
+    return tuple(sorted({WEEKDAYS.index(name) for name in raw}))
+
+
+def age(raw: Any) -> int:
+    return whole(raw, low=0, high=MAX_AGE, what="an age in years")
 
 
 def day(raw: Any) -> Day:
-    """A date, or {"days": n} counted from today."""
+    """A date, or {"days": n} (weeks, months, years) counted from today."""
     if raw is None or raw in ("", {}):
         _missing("Choose a date.")
     if isinstance(raw, dict):
-        if set(raw) != {"days"}:
-            raise BadValue('A relative date has the form {"days": n}.')
-        return Ago(whole(raw["days"], low=-MAX_DAYS, high=MAX_DAYS, what="a number of days"))
+        count, unit = _of_unit(raw, -1)
+        return Ago(count, unit if count else "days")
     if not isinstance(raw, str) or not _DAY.fullmatch(raw):
         raise BadValue("This must be a date in the form YYYY-MM-DD.")
     try:
@@ -117,7 +159,7 @@ def numbers(raw: Any) -> tuple[float, float]:
 
 
 def ages(raw: Any) -> tuple[int, int]:
-    low, high = (whole(end, low=0, high=MAX_AGE, what="an age in years") for end in ends(raw))
+    low, high = (age(end) for end in ends(raw))
     if low > high:
         raise BadValue("The first age is greater than the second.")
     return low, high
@@ -126,7 +168,8 @@ def ages(raw: Any) -> tuple[int, int]:
 def days(raw: Any) -> tuple[Day, Day]:
     first, second = (day(end) for end in ends(raw))
     fixed = isinstance(first, date) and isinstance(second, date) and first > second
-    if fixed or (isinstance(first, Ago) and isinstance(second, Ago) and first.count > second.count):
+    relative = isinstance(first, Ago) and isinstance(second, Ago) and first.unit == second.unit
+    if fixed or (relative and first.count > second.count):  # type: ignore[union-attr]
         raise BadValue("The first day is after the second.")
     return first, second
 
@@ -162,7 +205,7 @@ def codes(raw: Any) -> tuple[str, ...]:
     """Codes, upper case; a family ends with an asterisk ("E11.*")."""
     if raw is None or raw == []:
         _missing("Choose at least one code.")
-    found = tuple(dict.fromkeys(code.upper() for code in texts(raw)))
+    found = tuple(dict.fromkeys(code.upper() for code in texts(raw, MAX_VALUES)))
     for code in found:
         stem = code.removesuffix("*").rstrip(".")
         if not stem or "*" in stem:

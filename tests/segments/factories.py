@@ -10,7 +10,7 @@ from segments.models import Segment
 
 
 def rule(*clauses: dict[str, Any], match: str = "all") -> dict[str, Any]:
-    return {"version": 1, "root": {match: list(clauses)}}
+    return {"version": 2, "root": {match: list(clauses)}}
 
 
 def has(*codes: str, when: Any = "ever") -> dict[str, Any]:

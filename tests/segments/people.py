@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.sensitivity import Sensitivity
 from segments import operators
-from segments.catalog import Catalog, Field, Mailing
+from segments.catalog import Catalog, Field, Mailing, Saved
 from segments.operators import Takes
 from tests.segments.reference import Someone, World
 
@@ -18,7 +18,26 @@ MAILINGS = [UUID(int=n) for n in (11, 12)]
 CHOICES = ("BCBS", "Aetna", "bcbs")
 KINDS = {
     **{"t": "text", "u": "text", "c": "choice", "n": "number", "d": "date", "m": "datetime", "b": "boolean"},
-    **{"k": "coded", "l": "coded"},
+    **{"k": "coded", "l": "coded", "time_zone": "text"},
+}
+#: A segment, one that names it, and a snapshot.
+SEGMENTS = [UUID(int=n) for n in (21, 22, 23)]
+RULES = {
+    SEGMENTS[0]: {
+        "any": [
+            {"attribute": "t", "op": "contains", "value": "a"},
+            {"attribute": "k", "op": "has", "value": ["E11.*"], "when": "active"},
+            {"attribute": "d", "op": "in_last", "value": {"months": 1}, "zone": "contact"},
+            {"event": "opened", "op": "did"},
+        ]
+    },
+    SEGMENTS[1]: {
+        "none": [
+            {"segment": str(SEGMENTS[0]), "op": "in"},
+            {"attribute": "n", "op": "more_than", "value": 0},
+        ]
+    },
+    SEGMENTS[2]: {"all": [{"attribute": "gone", "op": "is", "value": "x"}]},
 }
 CATALOG = Catalog(
     fields={
@@ -27,7 +46,27 @@ CATALOG = Catalog(
     },
     removed={"gone": ("Gone", date(2026, 3, 1))},
     topics=dict.fromkeys(TOPICS, "News"),
-    mailings={m: Mailing(m, "“News”", Sensitivity.PHI) for m in MAILINGS},
+    mailings={
+        m: Mailing(m, "“News”", Sensitivity.PHI, topic, ("https://example.org/a", "https://example.org/b"))
+        for m, topic in zip(MAILINGS, TOPICS, strict=True)
+    },
+    segments={
+        i: Saved(i, "Some", {"version": 2, "root": root}, Sensitivity.PHI, snapshot=i == SEGMENTS[2])
+        for i, root in RULES.items()
+    },
+)
+LOCAL = st.sampled_from(
+    [
+        *(
+            "America/New_York",
+            "Pacific/Kiritimati",
+            "Pacific/Pago_Pago",
+            "Asia/Kolkata",
+            "Europe/London",
+            "America/St_Johns",
+        ),
+        *("", "Mars/Olympus", "america/new_york", "America", "../etc"),
+    ]
 )
 ZONES = ["UTC", "America/New_York", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kolkata", "America/Sao_Paulo"]
 #: Days on which calendars go wrong: around leap days, year ends and both changes of the clock.
@@ -37,7 +76,30 @@ ODD_DAYS += [date(2024, 12, 31), date(2025, 1, 1), date(2026, 3, 8), date(2026, 
 texts = st.text(alphabet="aAbBéÉßſKKﬁ .*(|'\"%_\\日ا", max_size=5)
 asked_texts = texts.filter(lambda t: t.strip())
 numbers = st.one_of(st.integers(-3, 3), st.sampled_from([0.5, -0.0, 1e300, 2**53 + 1, 2.0]))
-counts = st.one_of(st.integers(0, 4), st.sampled_from([28, 30, 59, 60, 364, 365, 366, 367, 800, 36_500]))
+few, far = st.integers(0, 4), st.sampled_from([28, 30, 59, 60, 364, 365, 366, 367, 800, 36_500])
+spans = st.one_of(
+    st.one_of(few, far).map(lambda n: {"days": n}),
+    st.one_of(few, st.sampled_from([52, 5_200])).map(lambda n: {"weeks": n}),
+    st.one_of(few, st.sampled_from([12, 13, 1_200])).map(lambda n: {"months": n}),
+    st.one_of(few, st.just(100)).map(lambda n: {"years": n}),
+)
+often = st.one_of(
+    st.integers(1, 3).map(lambda n: {"at_least": n}),
+    st.integers(0, 2).map(lambda n: {"more_than": n}),
+    st.integers(0, 2).map(lambda n: {"at_most": n}),
+)
+#: Patterns that mean the same to Python, over texts in small letters.
+atoms = st.sampled_from(
+    ["a", "B", "é", "É", "_", " ", "日", ".", "\\d", "\\w", "\\s", "[ab]", "[^A]", "[a-z_]", "(a|b)", "(é.)"]
+)
+patterns = st.builds(
+    lambda start, parts, end: start + "".join(parts) + end,
+    st.sampled_from(["", "^"]),
+    st.lists(
+        st.tuples(atoms, st.sampled_from(["", "", "?", "*", "+", "{2}", "{0,2}", "{1,}"])).map("".join), max_size=4
+    ),
+    st.sampled_from(["", "$", "|b"]),
+).filter(lambda pattern: pattern.strip() and not pattern.startswith("|"))
 code_names = st.sampled_from(["E11", "E11.9", "e11.65", "E1", "E110", "I10", "E11.9.1"])
 asked_codes = st.one_of(code_names, st.sampled_from(["E11.*", "E11*", "e1*", "Z*", "I10.*"]))
 
@@ -58,7 +120,10 @@ def worlds(draw: st.DrawFn) -> World:
     hour = draw(st.sampled_from([0, 3, 4, 5, 10, 12, 23]))
     minute = draw(st.sampled_from([0, 29, 59]))
     now = datetime(day.year, day.month, day.day, hour, minute, tzinfo=UTC)
-    return World(now, ZoneInfo(draw(st.sampled_from(ZONES))), KINDS)
+    mailings = {str(m.id): str(m.topic) for m in CATALOG.mailings.values()}
+    segments = {str(i): {"root": root} for i, root in RULES.items()}
+    segments[str(SEGMENTS[2])] = draw(st.lists(st.integers(0, 40), max_size=9))
+    return World(now, ZoneInfo(draw(st.sampled_from(ZONES))), KINDS, mailings, segments)
 
 
 @st.composite
@@ -73,7 +138,7 @@ def people(draw: st.DrawFn, world: World) -> Someone:
     values: dict[str, Any] = {}
     kinds: list[tuple[str, st.SearchStrategy[Any]]] = [
         *(("t", texts), ("u", texts), ("c", st.sampled_from(CHOICES)), ("n", numbers), ("d", day)),
-        *(("m", moment), ("b", st.booleans())),
+        *(("m", moment), ("b", st.booleans()), ("time_zone", LOCAL)),
     ]
     for key, strategy in kinds:
         if draw(st.booleans()):
@@ -84,13 +149,22 @@ def people(draw: st.DrawFn, world: World) -> Someone:
     event = st.tuples(
         st.sampled_from(list(operators.EVENTS)),
         st.sampled_from([str(m) for m in MAILINGS]),
-        st.integers(0, 6000).map(lambda minutes: world.now - timedelta(minutes=minutes)),
+        st.one_of(st.integers(0, 6000), st.integers(-60, 90 * 1440)).map(
+            lambda minutes: world.now - timedelta(minutes=minutes)
+        ),
+        st.integers(0, 1),
+    ).map(lambda e: e if e[0] == "clicked" else e[:3])
+    return Someone(values, coded, topics, draw(st.lists(event, max_size=3)), draw(st.integers(0, 40)))
+
+
+def relative(most: int) -> st.SearchStrategy[Any]:
+    return st.tuples(st.sampled_from(["days", "weeks", "months", "years"]), st.integers(-most, most)).map(
+        lambda pair: {pair[0]: max(-99, min(99, pair[1])) if pair[0] == "years" else pair[1]}
     )
-    return Someone(values, coded, topics, draw(st.lists(event, max_size=3)))
 
 
 def rule_days(world: World) -> st.SearchStrategy[Any]:
-    return st.one_of(days(world.today).map(date.isoformat), st.integers(-400, 400).map(lambda n: {"days": n}))
+    return st.one_of(days(world.today).map(date.isoformat), relative(400))
 
 
 def _ordered(world: World) -> st.SearchStrategy[Any]:
@@ -114,7 +188,9 @@ def given_to(takes: Takes, world: World) -> st.SearchStrategy[Any]:
         Takes.NUMBERS: _pair(numbers),
         Takes.DAY: rule_days(world),
         Takes.DAYS: _ordered(world),
-        Takes.COUNT: counts,
+        Takes.COUNT: spans,
+        Takes.AGE: st.one_of(st.integers(0, 3), st.integers(0, 150)),
+        Takes.WEEKDAYS: st.lists(st.sampled_from(operators.WEEKDAYS), min_size=1, max_size=3),
         Takes.AGES: _pair(st.one_of(st.integers(0, 3), st.integers(0, 150))),
         Takes.YES_NO: st.booleans(),
         Takes.CHOICE: st.sampled_from(CHOICES),
@@ -123,27 +199,58 @@ def given_to(takes: Takes, world: World) -> st.SearchStrategy[Any]:
     }[takes]
 
 
+ABOUT = [key for key in KINDS if key != "time_zone"]
+
+
 @st.composite
 def conditions(draw: st.DrawFn, world: World, key: str | None = None, op: str | None = None) -> dict[str, Any]:
-    what = key or draw(st.sampled_from([*KINDS, "topic", "event"]))
+    what = key or draw(st.sampled_from([*ABOUT, "topic", "event", "sample", "segment"]))
     if what == "topic":
         return {"topic": str(draw(st.sampled_from(TOPICS))), "op": draw(st.sampled_from([*operators.TOPIC_STATES]))}
     if what == "event":
-        return {
-            "event": draw(st.sampled_from(list(operators.EVENTS))),
-            "op": draw(st.sampled_from(["did", "did_not"])),
-            "mailing": draw(st.none() | st.sampled_from([str(m) for m in MAILINGS])),
-            "days": draw(st.none() | st.integers(0, 3)),
-        }
+        return draw(events(world))
+    if what == "sample":
+        percent = draw(st.one_of(st.integers(1, 100), st.sampled_from([0.5, 99.9])))
+        return {"sample": {"percent": percent, "seed": draw(st.integers(0, 3))}}
+    if what == "segment":
+        return {"segment": str(draw(st.sampled_from(SEGMENTS))), "op": draw(st.sampled_from(["in", "not_in"]))}
     offered = operators.BY_KIND[KINDS[what]]
     operator = next((o for o in offered if o.name == op), None) or draw(st.sampled_from(offered))
     rule = {"attribute": what, "op": operator.name}
-    if operator.takes is not Takes.NOTHING:
+    if operator.name in ("matches", "does_not_match"):
+        rule["value"] = draw(patterns)
+    elif operator.takes is not Takes.NOTHING:
         rule["value"] = draw(given_to(operator.takes, world))
-    if operator.takes is Takes.CODES:
+    parts = operators.parts(KINDS[what], operator)
+    if "when" in parts:
         when = draw(st.sampled_from(list(operators.WHENS)))
         takes = operators.WHENS[when][1]
         rule["when"] = when if takes is Takes.NOTHING else {when: draw(given_to(takes, world))}
+    if "times" in parts and draw(st.booleans()):
+        rule["times"] = draw(often)
+    if "zone" in parts and draw(st.booleans()):
+        rule["zone"] = draw(st.sampled_from(list(operators.ZONES)))
+    if "on" in parts and draw(st.booleans()):
+        rule["on"] = draw(rule_days(world))
+    return rule
+
+
+@st.composite
+def events(draw: st.DrawFn, world: World) -> dict[str, Any]:
+    rule: dict[str, Any] = {
+        "event": draw(st.sampled_from(list(operators.EVENTS))),
+        "op": draw(st.sampled_from(["did", "did_not"])),
+        "mailing": draw(st.sampled_from([None, "last", *map(str, MAILINGS)])),
+    }
+    if rule["mailing"] in (None, "last") and draw(st.booleans()):
+        rule["of_topic"] = str(draw(st.sampled_from(TOPICS)))
+    if rule["event"] == "clicked" and rule["mailing"] not in (None, "last") and draw(st.booleans()):
+        rule["link"] = draw(st.integers(0, 1))
+    if rule["op"] == "did" and draw(st.booleans()):
+        rule["times"] = draw(often)
+    if draw(st.booleans()):
+        name, (_, takes) = draw(st.sampled_from(list(operators.WINDOWS.items())))
+        rule["when"] = {name: draw(given_to(takes, world))}
     return rule
 
 
@@ -153,4 +260,4 @@ def rules(world: World) -> st.SearchStrategy[dict[str, Any]]:
         return st.tuples(st.sampled_from(["all", "any", "none"]), listed).map(lambda pair: {pair[0]: pair[1]})
 
     tree = st.recursive(conditions(world), group, max_leaves=6)
-    return group(tree).map(lambda root: {"version": 1, "root": root})
+    return group(tree).map(lambda root: {"version": 2, "root": root})

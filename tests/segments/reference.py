@@ -1,10 +1,15 @@
 """A second evaluator: plain Python over plain records, written from docs/segments.md alone. Slow and obvious."""
 
+import re
 import unicodedata
+from calendar import monthrange
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
+
+ZONES = available_timezones()
+WEEK = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
 @dataclass
@@ -16,8 +21,9 @@ class Someone:
     coded: dict[str, list[tuple[str, str | None, str | None]]] = field(default_factory=dict)
     #: {topic: "opted_in" | "opted_out" | "no_choice"}
     topics: dict[str, str] = field(default_factory=dict)
-    #: [(event, mailing, moment)]
-    events: list[tuple[str, str, datetime]] = field(default_factory=list)
+    #: [(event, mailing, moment)] or, of a click, [(event, mailing, moment, link)]
+    events: list[tuple[Any, ...]] = field(default_factory=list)
+    number: int = 0
 
 
 @dataclass
@@ -25,17 +31,27 @@ class World:
     now: datetime
     zone: ZoneInfo
     kinds: dict[str, str]
+    #: {mailing: topic}, newest first.
+    mailings: dict[str, str] = field(default_factory=dict)
+    #: {segment: its rule, or the numbers of the people of a snapshot}
+    segments: dict[str, Any] = field(default_factory=dict)
 
     @property
     def today(self) -> date:
         return self.now.astimezone(self.zone).date()
+
+    def there(self, person: Someone) -> "World":
+        """The same with the clock on the person's own wall."""
+        name = person.values.get("time_zone")
+        zone = ZoneInfo(name) if name in ZONES else self.zone
+        return World(self.now, zone, self.kinds, self.mailings, self.segments)
 
 
 def holds(rule: dict[str, Any], person: Someone, world: World) -> bool:
     return _clause(rule["root"], person, world)
 
 
-def _clause(clause: dict[str, Any], person: Someone, world: World) -> bool:  # noqa: PLR0911
+def _clause(clause: dict[str, Any], person: Someone, world: World) -> bool:  # noqa: PLR0911, PLR0912
     if "all" in clause:
         return all(_clause(c, person, world) for c in clause["all"])
     if "any" in clause:
@@ -46,6 +62,12 @@ def _clause(clause: dict[str, Any], person: Someone, world: World) -> bool:  # n
         return person.topics.get(clause["topic"], "no_choice") == clause["op"]
     if "event" in clause:
         return _event(clause, person, world) == (clause.get("op", "did") == "did")
+    if "sample" in clause:
+        return _drawn(person.number, clause["sample"].get("seed", 0)) < clause["sample"]["percent"] / 100
+    if "segment" in clause:
+        of = world.segments[clause["segment"]]
+        inside = person.number in of if isinstance(of, list) else holds(of, person, world)
+        return inside == (clause["op"] == "in")
     kind = world.kinds[clause["attribute"]]
     if kind == "coded":
         return _coded(clause, person.coded.get(clause["attribute"], []), world)
@@ -58,8 +80,20 @@ def _clause(clause: dict[str, Any], person: Someone, world: World) -> bool:  # n
         return False
     if clause["op"] == "is_not_empty":
         return True
-    ask = {"text": _text, "choice": _choice, "number": _number, "boolean": _boolean, "date": _date, "datetime": _moment}
+    if clause.get("zone") == "contact":
+        world = world.there(person)
+    if kind in ("date", "datetime"):
+        day = date.fromisoformat(value) if kind == "date" else _local(value, world)
+        return _date(clause["op"], day, clause.get("value"), _day(clause.get("on") or {"days": 0}, world), world)
+    ask = {"text": _text, "choice": _choice, "number": _number, "boolean": _boolean}
     return ask[kind](clause["op"], value, clause["value"], world)
+
+
+def _drawn(number: int, seed: int) -> float:
+    x = (number + (seed + 1) * 0x9E3779B97F4A7C15) % 2**64
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EB % 2**64
+    return ((x ^ (x >> 31)) >> 11) / 2**53
 
 
 def _fold(text: str) -> str:
@@ -70,6 +104,10 @@ def _text(op: str, value: str, given: Any, world: World) -> bool:
     value = _fold(value)
     if isinstance(given, list):
         return (value in [_fold(g.strip()) for g in given]) == (op == "one_of")
+    if op in ("matches", "does_not_match"):
+        # Tests only write patterns that Python reads the same way, but for $, which stands before a last line end too.
+        pattern = re.sub(r"(?<!\\)\$", r"\\Z", given.strip()).replace("(", "(?:")
+        return bool(re.search(pattern, value, re.IGNORECASE | re.DOTALL)) == (op == "matches")
     given = _fold(given.strip())
     return {
         "is": value == given,
@@ -88,8 +126,8 @@ def _choice(op: str, value: str, given: Any, world: World) -> bool:
 
 def _number(op: str, value: float, given: Any, world: World) -> bool:
     value = float(value)
-    if op == "between":
-        return float(given["from"]) <= value <= float(given["to"])
+    if op in ("between", "not_between"):
+        return (float(given["from"]) <= value <= float(given["to"])) == (op == "between")
     given = float(given)
     return {
         "is": value == given,
@@ -105,13 +143,28 @@ def _boolean(op: str, value: bool, given: bool, world: World) -> bool:
     return value is given
 
 
-def _moment(op: str, value: str, given: Any, world: World) -> bool:
+def _local(value: str, world: World) -> date:
     moment = datetime.fromisoformat(value.replace("Z", "+00:00")).astimezone(UTC)
-    return _date(op, moment.astimezone(world.zone).date().isoformat(), given, world)
+    return moment.astimezone(world.zone).date()
+
+
+def _moved(day: date, span: dict[str, int], sign: int = 1) -> date:
+    """Months keep the day of the month; a month that has none of it ends it on its last day."""
+    ((unit, count),) = span.items()
+    count *= sign
+    if unit in ("days", "weeks"):
+        return day + timedelta(**{unit: count})
+    months = count * (12 if unit == "years" else 1)
+    year, month = day.year, day.month
+    for _ in range(abs(months)):
+        month += 1 if months > 0 else -1
+        if month in (0, 13):
+            year, month = (year - 1, 12) if month == 0 else (year + 1, 1)
+    return date(year, month, min(day.day, monthrange(year, month)[1]))
 
 
 def _day(day: Any, world: World) -> date:
-    return date.fromisoformat(day) if isinstance(day, str) else world.today + timedelta(days=day["days"])
+    return date.fromisoformat(day) if isinstance(day, str) else _moved(world.today, day)
 
 
 def _birthday(born: date, year: int) -> date:
@@ -121,32 +174,41 @@ def _birthday(born: date, year: int) -> date:
         return date(year, 2, 28)
 
 
-def _date(op: str, value: str, given: Any, world: World) -> bool:  # noqa: PLR0911
-    day, today = date.fromisoformat(value), world.today
-    if op == "is":
-        return day == _day(given, world)
-    if op == "before":
-        return day < _day(given, world)
-    if op == "after":
-        return day > _day(given, world)
+def _date(op: str, day: date, given: Any, on: date, world: World) -> bool:  # noqa: PLR0911
+    today = world.today
+    if op in ("is", "before", "after"):
+        asked = _day(given, world)
+        return {"is": day == asked, "before": day < asked, "after": day > asked}[op]
     if op == "between":
         return _day(given["from"], world) <= day <= _day(given["to"], world)
-    if op == "anniversary_in_next":
-        last = today + timedelta(days=given)
+    if op == "weekday":
+        return WEEK[day.weekday()] in given
+    if op == "birthday_this_month":
+        return day <= today and day.month == today.month
+    if op == "birthday_in_next":
+        last = _moved(today, given)
         return day <= today and any(today <= _birthday(day, year) <= last for year in range(today.year, last.year + 1))
-    if op == "age_between":
-        if day > today:
+    if op.startswith("age_"):
+        if day > on:
             return False
-        years = today.year - day.year - (0 if _birthday(day, today.year) <= today else 1)
-        return given["from"] <= years <= given["to"]
-    away = (day - today).days
+        years = on.year - day.year - (0 if _birthday(day, on.year) <= on else 1)
+        if op == "age_between":
+            return given["from"] <= years <= given["to"]
+        return years >= given if op == "age_at_least" else years <= given
+    before, after = _moved(today, given, -1), _moved(today, given)
     return {
-        "in_last": -given <= away <= 0,
-        "in_next": 0 <= away <= given,
-        "days_ago": away == -given,
-        "days_ahead": away == given,
-        "more_than_ago": away < -given,
+        "in_last": before <= day <= today,
+        "in_next": today <= day <= after,
+        "ago": day == before,
+        "ahead": day == after,
+        "more_than_ago": day < before,
+        "more_than_ahead": day > after,
     }[op]
+
+
+def _so_often(count: int, times: dict[str, int] | None) -> bool:
+    ((op, given),) = (times or {"at_least": 1}).items()
+    return {"at_least": count >= given, "more_than": count > given, "at_most": count <= given}[op]
 
 
 def _coded(clause: dict[str, Any], entries: list[tuple[str, str | None, str | None]], world: World) -> bool:
@@ -154,12 +216,12 @@ def _coded(clause: dict[str, Any], entries: list[tuple[str, str | None, str | No
         return not entries
     if clause["op"] == "is_not_empty":
         return bool(entries)
-    found = False
+    found = 0
     for code, start, stop in entries:
         fits = any(_same_code(code.upper(), wanted.strip().upper()) for wanted in clause["value"])
         if fits and _lasted(start, stop, clause.get("when", "ever"), world):
-            found = True
-    return found == (clause["op"] == "has")
+            found += 1
+    return found == 0 if clause["op"] == "has_none" else _so_often(found, clause.get("times"))
 
 
 def _same_code(code: str, wanted: str) -> bool:
@@ -179,21 +241,37 @@ def _lasted(start: str | None, stop: str | None, when: Any, world: World) -> boo
     if when == "active":
         first, last = today, today
     elif "in_last" in when:
-        first, last = today - timedelta(days=when["in_last"]), today
+        first, last = _moved(today, when["in_last"], -1), today
     elif "started_in_last" in when:
-        return start is not None and today - timedelta(days=when["started_in_last"]) <= began <= today
+        return start is not None and _moved(today, when["started_in_last"], -1) <= began <= today
+    elif "ended_in_last" in when:
+        return stop is not None and _moved(today, when["ended_in_last"], -1) <= ended <= today
     else:
         first, last = _day(when["between"]["from"], world), _day(when["between"]["to"], world)
     return max(began, first) <= min(ended, last)
 
 
 def _event(clause: dict[str, Any], person: Someone, world: World) -> bool:
-    for event, mailing, moment in person.events:
-        if event != clause["event"]:
+    mailing, topic, when = clause.get("mailing"), clause.get("of_topic"), clause.get("when")
+    of = [m for m, t in world.mailings.items() if topic in (None, t)]
+    if mailing == "last":
+        of = of[:1]
+    count = 0
+    for event, of_mailing, moment, *link in person.events:
+        if event != clause["event"] or moment > world.now:
             continue
-        if clause.get("mailing") is not None and mailing != clause["mailing"]:
+        if (mailing == "last" or topic is not None) and of_mailing not in of:
             continue
-        days = clause.get("days")
-        if days is None or moment.astimezone(world.zone).date() >= world.today - timedelta(days=days):
-            return True
-    return False
+        if mailing not in (None, "last") and of_mailing != mailing:
+            continue
+        if clause.get("link") is not None and link != [clause["link"]]:
+            continue
+        day = moment.astimezone(world.zone).date()
+        if when is not None and "in_last" in when and day < _moved(world.today, when["in_last"], -1):
+            continue
+        if when is not None and "between" in when:
+            first, last = (_day(when["between"][end], world) for end in ("from", "to"))
+            if not first <= day <= last:
+                continue
+        count += 1
+    return _so_often(count, clause.get("times"))

@@ -71,7 +71,7 @@ def test_the_schema_is_a_schema_and_accepts_what_is_kept(machine: Machine) -> No
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(IN_MA, schema)
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(rule({"attribute": "state", "op": "matches", "value": "a*"}), schema)
+        jsonschema.validate(rule({"attribute": "state", "op": "sounds_like", "value": "a"}), schema)
 
 
 @pytest.mark.parametrize(

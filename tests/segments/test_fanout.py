@@ -171,7 +171,7 @@ def test_a_rule_travels_whole() -> None:
     everything = rules.parse(
         rule(
             {"attribute": "birth_date", "op": "between", "value": {"from": "1970-01-01", "to": {"days": -3}}},
-            {"any": [is_("state", "MA"), {"event": "opened", "op": "did_not", "days": 30}]},
+            {"any": [is_("state", "MA"), {"event": "opened", "op": "did_not", "when": {"in_last": {"days": 30}}}]},
         )
     )
     nested = tree.Group(

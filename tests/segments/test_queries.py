@@ -180,7 +180,8 @@ def test_mailings_agree_with_the_reference_at_the_edges_of_days() -> None:
         for mailing in (None, str(one.pk), str(two.pk)):
             for days in (None, 0, 1, 2, 6, 7, 30):
                 for op in ("did", "did_not"):
-                    asked = rule({"event": event, "op": op, "mailing": mailing, "days": days})
+                    when = None if days is None else {"in_last": {"days": days}}
+                    asked = rule({"event": event, "op": op, "mailing": mailing, "when": when})
                     at = clock.now()
                     world = reference.World(at, zone, {})
                     expected = sorted(i for i in ids if reference.holds(asked, someone[i], world))
@@ -208,7 +209,7 @@ def test_a_rule_on_a_removed_attribute_says_so_instead_of_matching() -> None:
 
 def test_today_is_the_day_it_is_where_the_organization_is() -> None:
     ids = make_people(1, birth_date="1990-06-02")
-    asked = rule({"attribute": "birth_date", "op": "anniversary_in_next", "value": 0})
+    asked = rule({"attribute": "birth_date", "op": "birthday_in_next", "value": {"days": 0}})
     late = datetime(2026, 6, 2, 2, 0, tzinfo=UTC)
     Organization.objects.update_or_create(pk=1, defaults={"time_zone": "America/New_York"})
     assert queries.audience(asked, at=late) == []

@@ -118,7 +118,7 @@ def test_an_overtaken_edit_keeps_what_was_typed_and_can_be_saved_as_a_copy(marke
 
 
 def test_editing_shows_the_rule_as_it_was_saved(marketer: Client) -> None:
-    codes = {"attribute": "conditions", "op": "has", "value": ["E11.*"], "when": {"in_last": 90}}
+    codes = {"attribute": "conditions", "op": "has", "value": ["E11.*"], "when": {"in_last": {"days": 90}}}
     segment = SegmentFactory(rule=rule(codes, {"none": [is_("state", "NY")]}))
     page = text(marketer.get(reverse("segments:edit", args=[segment.pk])))
     assert 'name="r-0.value" value="E11.*"' in page
