@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import polars as pl
 
 from contacts import opening
 from contacts.models import Kind
 from contacts.records import Coded
-from segments.columns import ALWAYS, NO_DAY, STILL, Column, Entries, Frame, Words
+from segments.columns import ALWAYS, NO_DAY, STILL, Column, Entries, Frame, Int, Words
 from segments.store import reading
 
 #: A few attributes of every kind a deployment starts with.
@@ -33,23 +32,24 @@ def by_store(kinds: Mapping[str, str] = KINDS, only: range | None = None) -> Loo
 def by_frames(frames: Iterable[Frame]) -> Looked:
     found: Looked = {}
     for frame in frames:
-        columns = {key: _values(column) for key, column in frame.columns.items()}
+        rows = frame.present.nonzero()[0]
+        columns = {key: _values(column, rows) for key, column in frame.columns.items()}
         lists = {key: _entries(held) for key, held in frame.entries.items()}
-        for row in frame.present.nonzero()[0].tolist():
-            number = int(frame.numbers[row])
+        for place, (row, number) in enumerate(zip(rows.tolist(), frame.numbers[rows].tolist(), strict=True)):
             assert number not in found, "somebody is there twice"
-            said = {key: values[row] for key, values in columns.items() if values[row] is not None}
+            said = {key: values[place] for key, values in columns.items() if values[place] is not None}
             found[number] = said | {key: held[row] for key, held in lists.items() if row in held}
     return found
 
 
-def _values(column: Column) -> list[Any]:
+def _values(column: Column, rows: Int) -> list[Any]:
     if isinstance(column, Words):
         words = [*column.words, None]
-        return [words[place] for place in column.places.tolist()]
+        return [words[place] for place in column.places[rows].tolist()]
+    held = column.gather(rows.tolist()).to_list()
     if column.dtype == pl.Int32:
-        return [None if day == NO_DAY else date(1970, 1, 1) + timedelta(day) for day in column]
-    return [None if value is None or value != value or value == "" else value for value in column]
+        return [None if day == NO_DAY else date(1970, 1, 1) + timedelta(day) for day in held]
+    return [None if value in (None, "") or str(value) == "nan" else value for value in held]
 
 
 def _entries(held: Entries) -> dict[int, list[Any]]:
@@ -86,9 +86,3 @@ def _entry(entry: Coded) -> tuple[str, int, int]:
 
 def _day(text: str | None, missing: int) -> int:
     return (date.fromisoformat(text) - date(1970, 1, 1)).days if text else missing
-
-
-def number_of(contact_id: UUID) -> int:
-    from contacts.models import Contact
-
-    return Contact.objects.values_list("number", flat=True).get(pk=contact_id)

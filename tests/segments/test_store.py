@@ -149,7 +149,7 @@ def test_codes_are_counted_with_and_without_changes() -> None:
     commands.update(
         sick, values={}, coded={"conditions": [Coded("I10", "Hypertension"), DIABETES, DIABETES]}, by=SYSTEM
     )
-    expected = [("E11.9", "Type 2 diabetes", 6), ("J45.909", "Asthma", 2), ("I10", "High", 1)]
+    expected = [("E11.9", "Type 2 diabetes", 6), ("J45.909", "Asthma", 2), ("I10", "Hypertension", 1)]
     assert source.codes()["conditions"] == expected
     written()
     assert source.codes()["conditions"] == expected
