@@ -4,10 +4,13 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.core.management import call_command
 from django.db import close_old_connections, connection
 from pyroaring import BitMap
 
@@ -16,9 +19,12 @@ from contacts import commands as contacts
 from contacts.models import Contact
 from core import clock
 from core.actors import SYSTEM
-from segments import bitmaps, commands, membership, tasks_membership, uses
+from phi import seal
+from phi.providers import LocalKeyFile
+from phi.queries import kek_usage
+from segments import bitmaps, commands, membership, queries, tasks_membership, uses
 from segments.errors import Archived, InUse, MembershipUnreadable, NotARule, NotASnapshot, NotKept
-from segments.models import Membership, Segment, Use
+from segments.models import Evaluation, EvaluationPart, Membership, Segment, Use
 from segments.signals import membership_changed, users_wanted
 from tests.contacts.factories import make_people
 from tests.segments.factories import SegmentFactory, is_, rule
@@ -295,6 +301,32 @@ def test_a_row_that_was_moved_or_lost_its_predecessor_is_not_trusted(told: Any, 
     assert len(membership.who_was_in(segment, START)) == 20
 
 
+def test_bitmaps_stay_readable_when_keys_are_rotated(
+    told: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LocalKeyFile.create(tmp_path / "keyring.json")
+    own = LocalKeyFile(tmp_path / "keyring.json")
+    for module in ("phi.keyring", "phi.seal", "phi.fields", "phi.blind", "phi.commands", "segments.store.reading"):
+        monkeypatch.setattr(f"{module}.keyring", lambda: own)
+    make_people(5, state="MA")
+    segment = used(SegmentFactory(rule=IN_MA))
+    told(segment, START)
+    late = make_people(1, state="MA")
+    told(segment, START + MINUTE)
+    EvaluationPart.objects.create(  # one nobody has answered yet
+        evaluation=Evaluation.objects.create(rule={}, at=START),
+        first=0,
+        last=0,
+        **dict(zip(("kek_id", "data_key"), seal.new_data_key()[1], strict=True)),
+    )
+    call_command("rotate_keys", stdout=StringIO())
+    assert set(kek_usage()) == {"k2"}
+    own.retire_kek("k1")
+    assert len(membership.who_was_in(segment, START)) == 5
+    move(late, "NY")
+    assert told(segment, START + 2 * MINUTE) == (set(), set(late))
+
+
 def test_lengths_say_next_to_nothing_of_who_is_in() -> None:
     assert {bitmaps.padded(length) for length in range(257)} == {256}
     lengths = [bitmaps.padded(length) for length in range(1, 200_000)]
@@ -331,6 +363,43 @@ def test_claims_are_counted_once_and_released_by_whoever_made_them() -> None:
     assert [use.segment_id for use in Use.objects.all()] == [other.pk]
     uses.release(kind="campaign", used_by=campaign)
     assert not Use.objects.exists()
+
+
+def within(segment: Segment, op: str = "in") -> dict[str, Any]:
+    return {"segment": str(segment.pk), "op": op}
+
+
+def test_a_rule_that_names_segments_relies_on_them_until_it_names_others() -> None:
+    one, other = SegmentFactory(rule=IN_MA), SegmentFactory(rule=IN_NY)
+    whole = commands.create(name="Both", rule=rule(within(one), {"none": [within(other)]}), by=SYSTEM)
+    assert set(Use.objects.values_list("segment", "kind", "used_by")) == {
+        (one.pk, "segment", whole.pk),
+        (other.pk, "segment", whole.pk),
+    }
+    with pytest.raises(InUse, match="Both"):
+        commands.archive(one, by=SYSTEM)
+    commands.edit(whole, name="One", rule=rule(within(other)), by=SYSTEM)
+    commands.archive(one, by=SYSTEM)
+
+
+def test_a_snapshot_is_named_in_rules_and_is_an_audience() -> None:
+    kept, gone = make_people(4, state="MA"), make_people(1, state="MA")
+    listed = commands.snapshot(IN_MA, name="Then", by=SYSTEM)
+    contacts.delete_many(gone, by=SYSTEM)
+    make_people(2, state="MA")
+    move(kept[:1], "NY")
+    assert queries.audience(queries.rule_of(listed)) == sorted(kept)
+    assert queries.count(queries.rule_of(listed)) == 4
+    still = rule(within(listed), is_("state", "MA"))
+    assert queries.audience(still) == sorted(kept[1:])
+    came = SegmentFactory(rule=rule(within(listed, "not_in")))
+    assert len(membership.refresh(came).kept.members) == 2
+    commands.remove_people(listed, kept[:1], by=SYSTEM)
+    assert queries.audience(queries.rule_of(listed)) == sorted(kept[1:])
+    assert queries.tier_of(queries.rule_of(commands.start_list(name="By hand", by=SYSTEM))) == "phi"
+    _flip(Membership.objects.filter(segment=listed).latest("taken_at"))
+    with pytest.raises(MembershipUnreadable):
+        queries.audience(queries.rule_of(listed))
 
 
 def test_what_another_segment_or_a_workflow_relies_on_is_not_archived() -> None:
