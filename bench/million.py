@@ -45,6 +45,8 @@ def seed(size: int, *, campaigns: int = CAMPAIGNS, processes: int = PROCESSES) -
     with phase("Deliveries and events"):
         mail.history(ground, leaving, size)
     _analyze()
+    with phase("Sums that reports read"):
+        _sums()
     with phase("Column store and facts"):
         _store(size, first)
     with phase("Counts of the segments"):
@@ -110,6 +112,15 @@ def _analyze() -> None:
         return
     with phase("Vacuum and statistics"), connection.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE)")
+
+
+def _sums() -> None:
+    """What beat keeps in production, taken once."""
+    from consent.counts import count_topics
+    from tracking.sums import sum_up
+
+    sum_up()
+    count_topics()
 
 
 def _store(size: int, first: int) -> None:

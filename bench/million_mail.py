@@ -162,7 +162,7 @@ INSERT INTO delivery_delivery (id, origin_id, batch_id, visit, contact_id, outco
     session_id, smtp_code, smtp_status, content_sha256)
 SELECT gen_random_uuid(), b.origin_id, b.id, '', p.id,
     CASE WHEN r < 30 THEN 'refused' WHEN r < 43 THEN 'failed' WHEN r < 45 THEN 'unknown' ELSE 'sent' END,
-    b.done_at, CASE WHEN r < 30 THEN jsonb_set(%(decision)s, '{verdict}', '"refuse"') ELSE %(decision)s END,
+    b.done_at - make_interval(secs => (4 - (p.n - 1) / 100) * 0.08), CASE WHEN r < 30 THEN jsonb_set(%(decision)s, '{verdict}', '"refuse"') ELSE %(decision)s END,
     CASE WHEN r < 14 THEN ARRAY['suppressed'] WHEN r < 22 THEN ARRAY['opted_out'] WHEN r < 30 THEN ARRAY['address_missing']
          WHEN r < 38 THEN ARRAY['bounced'] WHEN r < 43 THEN ARRAY['rejected'] WHEN r < 45 THEN ARRAY['connection_lost']
          ELSE ARRAY[]::text[] END,
@@ -171,7 +171,7 @@ SELECT gen_random_uuid(), b.origin_id, b.id, '', p.id,
     CASE WHEN r < 30 THEN NULL WHEN r < 43 THEN 550 WHEN r < 45 THEN NULL ELSE 250 END,
     CASE WHEN r < 30 THEN '' WHEN r < 38 THEN '5.1.1' WHEN r < 43 THEN '5.7.1' WHEN r < 45 THEN '' ELSE '2.0.0' END,
     CASE WHEN r >= 30 THEN sha256(uuid_send(p.id)) END
-FROM delivery_sendbatch b CROSS JOIN LATERAL unnest(b.contact_ids) AS p(id)
+FROM delivery_sendbatch b CROSS JOIN LATERAL unnest(b.contact_ids) WITH ORDINALITY AS p(id, n)
 CROSS JOIN LATERAL (SELECT (uuid_hash_extended(p.id, %(salt)s + 1000) & 1023)::int AS r) chance
 WHERE b.origin_id = %(origin)s
 """
