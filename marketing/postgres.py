@@ -201,6 +201,9 @@ class Server:
             self._run("initdb", "-D", new, *form, *sync)
             self._single_user(new, "postgres", f"CREATE ROLE carillon LOGIN NOSUPERUSER NOCREATEROLE {may};")
             self._single_user(new, "postgres", "CREATE DATABASE carillon OWNER carillon;")
+            if self.throwaway:  # so that a test can look at what a server that logs every statement would write
+                for name in ("log_statement", "log_error_verbosity"):
+                    self._single_user(new, "postgres", f"GRANT SET ON PARAMETER {name} TO carillon;")
             new.rename(self.data)
         finally:
             password_file.unlink(missing_ok=True)

@@ -18,8 +18,8 @@ import shutil
 import subprocess
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -161,6 +161,29 @@ def _data_folders() -> list[Path]:
         cursor.execute("SHOW data_directory")
         candidates = [Path(cursor.fetchone()[0])]
     return [folder for folder in candidates if os.access(folder, os.R_OK | os.X_OK)]
+
+
+@contextmanager
+def statements_logged() -> Iterator[Callable[[], bytes]]:
+    """Let the server log every statement of this database, and the values bound to it; the function says what it wrote.
+
+    Only of the suite's own server the log can be read; of another one it says nothing.
+    """
+    log = HOME / "test-postgres" / "log"
+    before = log.stat().st_size if log.exists() else 0
+    name = connection.ops.quote_name(connection.settings_dict["NAME"])
+    wanted = {"log_error_verbosity": "default", "log_statement": "all"}
+    with connection.cursor() as cursor:
+        for key, value in wanted.items() if log.exists() else ():
+            cursor.execute(f"SET {key} = '{value}'")
+            cursor.execute(f"ALTER ROLE CURRENT_USER IN DATABASE {name} SET {key} = '{value}'")  # for workers
+    try:
+        yield lambda: log.read_bytes()[before:] if log.exists() else b""
+    finally:
+        with connection.cursor() as cursor:
+            for key in wanted if log.exists() else ():
+                cursor.execute(f"RESET {key}")
+                cursor.execute(f"ALTER ROLE CURRENT_USER IN DATABASE {name} RESET {key}")
 
 
 def _pg_dump() -> str:
