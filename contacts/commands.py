@@ -8,11 +8,11 @@ from uuid import UUID
 from django.db import IntegrityError, connection, transaction
 
 from audit.commands import record as audit
-from contacts import locks, queries, signals, upsert, values
+from contacts import locks, persons, queries, signals, upsert, values
 from contacts.errors import BadValue, ChangedMeanwhile, ExternalIdTaken, NeedsIdentity, UnknownAttribute
 from contacts.models import Attribute, Contact
+from contacts.persons import Person
 from contacts.records import Coded, Record
-from contacts.upsert import Person
 from core.actors import By
 
 __all__ = ["Person", "UpsertResult", "clean_coded", "create", "delete", "delete_many", "update", "upsert_many"]
@@ -85,9 +85,9 @@ def _announce(signal: Any, ids: list[UUID]) -> None:
         transaction.on_commit(lambda: signal.send(sender=Contact, ids=ids))
 
 
-def _write_one(person: Person, known: upsert.Known | None, by: By) -> Contact:
+def _write_one(person: Person, known: persons.Known | None, by: By) -> Contact:
     """Merge, refuse what cannot be, write, record."""
-    merged = upsert.merge(known.record if known else Record(), person, fold=False)
+    merged = persons.merge(known.record if known else Record(), person, fold=False)
     if not (merged.email or merged.external_id):
         raise NeedsIdentity("Give an email address or an external id, so that this person can be found again.")
     if known and merged == known.record:
@@ -100,7 +100,7 @@ def _write_one(person: Person, known: upsert.Known | None, by: By) -> Contact:
             )
     try:
         with transaction.atomic():
-            indexes = upsert.index_of("email", merged.email), upsert.index_of("external_id", merged.external_id)
+            indexes = persons.index_of("email", merged.email), persons.index_of("external_id", merged.external_id)
             written = upsert.apply(upsert.Plan([upsert.Change(0, known, merged, *indexes)]))
     except IntegrityError:
         written = []
@@ -129,11 +129,11 @@ def update(
     """
     person = clean_person(values, coded, queries.attributes())
     address = Contact.objects.values_list("email_index", flat=True).get(pk=contact.pk)
-    moves = "email" in person.values and upsert.moves(address, person.values["email"])
+    moves = "email" in person.values and persons.moves(address, person.values["email"])
     if moves:
         locks.hold_exclusive([contact.pk])
-    known = upsert.known_of(Contact.objects.select_for_update().get(pk=contact.pk))
-    if not moves and "email" in person.values and upsert.moves(known.email_index, person.values["email"]):
+    known = persons.known_of(Contact.objects.select_for_update().get(pk=contact.pk))
+    if not moves and "email" in person.values and persons.moves(known.email_index, person.values["email"]):
         raise ChangedMeanwhile("Somebody else changed this person's address just now. Look at it, then save again.")
     return _write_one(person, known, by)
 
@@ -178,7 +178,7 @@ def upsert_many(people: Sequence[Person], *, by: By, fold: bool = False) -> Upse
             places.append(position)
         except (BadValue, UnknownAttribute) as problem:
             result.refused[position] = str(problem)
-    marks = upsert.marks_of(clean)
+    marks = persons.marks_of(clean)
     held = upsert.hold(clean, marks)
     for _attempt in range(3):
         planned = upsert.plan(clean, marks, fold=fold, held=held)
@@ -197,7 +197,7 @@ def upsert_many(people: Sequence[Person], *, by: By, fold: bool = False) -> Upse
         if not lost:
             break
         clean, places = [clean[i] for i in lost], [places[i] for i in lost]
-        marks = upsert.marks_of(clean)
+        marks = persons.marks_of(clean)
     else:
         result.refused.update(dict.fromkeys(places, BUSY))
     touched = result.created + result.changed

@@ -1,7 +1,6 @@
 """What people decide about an import: columns, consent, dry run, start, release, cancel, undo, discard."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from audit.commands import record as audit
 from contacts import chunks, csvfile, mapping, queries
 from contacts.chunks import Box
 from contacts.errors import BadFile, NeedsReason, WrongState
+from contacts.importing import head
 from contacts.models import Attribute, Import, ImportChunk, Reason
 from core import clock
 from core.actors import SYSTEM, By, actor_of
@@ -19,35 +19,8 @@ from core.jobs import enqueue
 State, Shape = Import.State, Import.Shape
 #: Where the mapping and the consent may still be changed.
 OPEN = (State.UPLOADED, State.CHECKED, State.STOPPED, State.FAILED)
-
-
 #: Key of the advisory lock under which imports are started and undone.
 ONE_AT_A_TIME = 0x0CA12
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The beginning of a file, for mapping its columns."""
-
-    headers: list[str]
-    #: For each column, its first values.
-    samples: list[list[str]]
-    duplicates: list[str]
-
-
-def read_head(owner: Import, *, header: bool, count: int = 20) -> Head:
-    """The header and the first rows. Raises BadFile where there is nothing to read."""
-    raw = Box(owner).take(chunks.SOURCE, 0) or b""
-    found = csvfile.head_rows(raw[: csvfile.HEAD], whole=len(raw) < csvfile.HEAD, encoding=owner.encoding,
-                              delimiter=owner.delimiter, count=count + 1)  # fmt: skip
-    if not found:
-        raise BadFile("The file holds no rows. Export it again and upload the new file.")
-    first = found[0]
-    headers = csvfile.header_names(first if header else [""] * len(first))
-    rows = found[1:] if header else found
-    samples = [[row[i] for row in rows if i < len(row) and row[i].strip()] for i in range(len(headers))]
-    plain = [cell.strip() for cell in first if cell.strip()] if header else []
-    return Head(headers, samples, sorted({name for name in plain if plain.count(name) > 1}))
 
 
 @transaction.atomic
@@ -58,23 +31,10 @@ def receive(owner: Import, *, shape: str, by: By) -> Import:
     owner.delimiter, owner.shape = csvfile.guess_delimiter(text), shape
     first = csvfile.head_rows(raw, whole=False, encoding=owner.encoding, delimiter=owner.delimiter, count=1)
     header = bool(first) and csvfile.looks_like_header(first[0])
-    _guess(owner, header=header)
+    head.guess(owner, header=header)
     owner.save()
     audit("import.uploaded", by=by, target=owner, shape=owner.shape, encoding=owner.encoding)
     return owner
-
-
-def _guess(owner: Import, *, header: bool) -> None:
-    head, live = read_head(owner, header=header), queries.attributes()
-    columns, day_first = mapping.guess(head.headers, owner.shape, live), False
-    saved = mapping.remembered(head.headers) if header else None
-    if saved and saved.shape == owner.shape:
-        known = mapping.CODED_ROLES if owner.shape == Shape.CODED else live
-        columns = [key if key in known else "" for key in saved.mapping["columns"]]
-        day_first = bool(saved.mapping.get("day_first"))
-        coded = live.get(saved.mapping.get("coded", ""))
-        owner.coded_attribute = coded if coded and coded.kind == "coded" else owner.coded_attribute
-    owner.mapping = {"columns": columns, "headers": head.headers, "header": header, "day_first": day_first}
 
 
 def _open(owner: Import) -> Import:
@@ -101,7 +61,7 @@ def reread(owner: Import, *, encoding: str, delimiter: str, header: bool, by: By
         raise BadFile("Choose one of the encodings and delimiters offered.")
     owner.encoding, owner.delimiter, owner.row_chunks, owner.state = encoding, delimiter, None, State.UPLOADED
     _rewind(owner)
-    _guess(owner, header=header)
+    head.guess(owner, header=header)
     owner.save()
     return owner
 

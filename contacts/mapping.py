@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from contacts.commands import Person, clean_coded
+from contacts.commands import clean_coded
 from contacts.csvfile import Row
 from contacts.errors import BadMapping, BadValue
 from contacts.models import Attribute, Import, Kind, SavedMapping
+from contacts.persons import Marks, Person, marks_of
 from contacts.records import Coded
-from contacts.upsert import Marks, marks_of
 from contacts.values import parse
 from phi.keyring import keyring
 

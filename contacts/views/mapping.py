@@ -13,6 +13,7 @@ from accounts.requests import StaffRequest, may
 from contacts import attributes, imports, mapping, queries, signals
 from contacts.errors import BadMapping
 from contacts.forms import TIERS, ConsentForm, ReadingForm
+from contacts.importing import head
 from contacts.models import Attribute, Import, Kind
 from core import clock
 from core.errors import DomainError
@@ -31,10 +32,10 @@ def _options(owner: Import, live: dict[str, Attribute]) -> list[tuple[str, str]]
 
 def _page(request: StaffRequest, owner: Import, *, error: str = "", posted: bool = False) -> HttpResponse:
     header = bool(owner.mapping.get("header", True))
-    head, live = imports.read_head(owner, header=header), queries.attributes()
+    seen, live = head.read(owner, header=header), queries.attributes()
     guessed = mapping.guess(owner.mapping["headers"], owner.shape, live)
     columns = []
-    for place, (name, samples) in enumerate(zip(owner.mapping["headers"], head.samples, strict=True)):
+    for place, (name, samples) in enumerate(zip(owner.mapping["headers"], seen.samples, strict=True)):
         chosen = request.POST.get(f"column-{place}", "") if posted else owner.mapping["columns"][place]
         columns.append(
             {
@@ -58,7 +59,7 @@ def _page(request: StaffRequest, owner: Import, *, error: str = "", posted: bool
         "coded_lists": [item for item in live.values() if item.kind == Kind.CODED],
         "coded_chosen": request.POST.get("coded") or (owner.coded_attribute and str(owner.coded_attribute.pk)) or "",
         "day_first": bool(request.POST.get("day_first")) if posted else bool(owner.mapping.get("day_first")),
-        "duplicates": head.duplicates,
+        "duplicates": seen.duplicates,
         "reading": ReadingForm(initial=reading),
         "error": error,
         "new": NEW,

@@ -7,8 +7,8 @@ from django.test.utils import CaptureQueriesContext
 from audit.models import Entry
 from contacts import commands, errors, queries, signals, upsert
 from contacts.models import Contact
+from contacts.persons import Marks, Person
 from contacts.records import Coded
-from contacts.upsert import Person
 from core.actors import SYSTEM
 from phi.errors import SealBroken
 from tests.contacts.factories import AttributeFactory, make_people, make_person
@@ -175,7 +175,7 @@ def test_upserting_costs_the_same_number_of_queries_for_one_and_for_many() -> No
 def test_a_person_somebody_else_creates_meanwhile_is_changed_instead(monkeypatch: pytest.MonkeyPatch) -> None:
     real, meanwhile = upsert.plan, []
 
-    def slow(people: list[Person], marks: upsert.Marks, **kwargs: bool) -> upsert.Plan:
+    def slow(people: list[Person], marks: Marks, **kwargs: bool) -> upsert.Plan:
         planned = real(people, marks, **kwargs)
         if not meanwhile:
             meanwhile.append(True)
@@ -201,7 +201,7 @@ def test_an_address_somebody_else_changed_meanwhile_is_not_overwritten_unseen(mo
         monkeypatch.undo()
         commands.update(person, values={"email": "new@example.com"}, by=SYSTEM)
 
-    def held(people: list[Person], marks: upsert.Marks, **kwargs: bool) -> upsert.Held:
+    def held(people: list[Person], marks: Marks, **kwargs: bool) -> upsert.Held:
         found = real_hold(people, marks, **kwargs)
         meanwhile()
         return found

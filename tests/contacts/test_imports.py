@@ -8,7 +8,7 @@ import pytest
 
 from audit.models import Entry
 from contacts import chunks, commands, errors, imports, queries, signals
-from contacts.importing import engine, lease, take, undo
+from contacts.importing import engine, head, lease, take, undo
 from contacts.models import Attribute, Contact, Import, ImportChunk, ImportKey, ImportTouch, Reason, SavedMapping
 from contacts.records import Coded
 from core import clock
@@ -203,7 +203,7 @@ def test_what_is_no_table_is_refused_on_arrival(data: bytes, says: str) -> None:
 def test_headers_that_repeat_or_are_missing_are_told_apart() -> None:
     owner = make_import("id,email,note,note,\nP1,a@example.com,1,2,3\n")
     assert owner.mapping["headers"] == ["id", "email", "note", "note (4)", "Column 5"]
-    assert imports.read_head(owner, header=True).duplicates == ["note"]
+    assert head.read(owner, header=True).duplicates == ["note"]
 
 
 def test_a_file_without_header_keeps_its_first_row() -> None:

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from contacts import addresses, values
 from contacts.errors import BadValue
+from contacts.persons import Person, fold_list, merge
 from contacts.records import Coded, Record
-from contacts.upsert import Person, fold_list, merge
 
 
 @dataclass
