@@ -32,9 +32,10 @@ class Origin(NamedTuple):
     sent: bool
 
 
+# The least moment is one look into an index for each; EXISTS would make a set of all deliveries.
 _ORIGINS = """
-SELECT o.id, o.kind = 'campaign', o.topic_id, EXISTS (
-    SELECT FROM delivery_delivery d WHERE d.origin_id = o.id AND d.outcome = 'sent' AND d.at <= %s)
+SELECT o.id, o.kind = 'campaign', o.topic_id, coalesce(
+    (SELECT min(d.at) FROM delivery_delivery d WHERE d.origin_id = o.id AND d.outcome = 'sent') <= %s, false)
 FROM delivery_origin o WHERE o.kind = ANY(%s) ORDER BY o.created_at DESC, o.id DESC
 """
 
@@ -60,9 +61,7 @@ def sets(clauses: Sequence[Engaged], context: Context, *, by_files: bool) -> dic
     """The contact numbers each clause holds for at `context.now`. Raises files.Moved."""
     if not clauses:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(_ORIGINS, [context.now, list(OWN)])
-        origins = [Origin(*row) for row in cursor.fetchall()]
+    origins = _origins(context.now) if any(clause.mailing is None for clause in clauses) else []
     about = {clause: [(KINDS[clause.event], i) for i in _mailings(clause, origins)] for clause in clauses}
     facts = answers.of(sorted({s for some in about.values() for s in some}), context.now, by_files=by_files)
     asked = {clause: _asked(clause, subjects, context, facts) for clause, subjects in about.items()}
@@ -70,6 +69,13 @@ def sets(clauses: Sequence[Engaged], context: Context, *, by_files: bool) -> dic
     unknown = {(h.kind, h.subject) for clause, one in asked.items() if bases[clause] is None for h in one.counting}
     facts.open(unknown.union(*(one.anew for one in asked.values())))
     return {clause: Numbers(_at_least(one, bases[clause], facts)) for clause, one in asked.items()}
+
+
+def _origins(now: datetime) -> list[Origin]:
+    """Campaigns and workflow steps, the latest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ORIGINS, [now, list(OWN)])
+        return [Origin(*row) for row in cursor.fetchall()]
 
 
 def _mailings(clause: Engaged, origins: Sequence[Origin]) -> list[UUID]:
