@@ -27,7 +27,7 @@ Lots = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`count` None: fewer than CELL. `exact` False: told to the nearest ten, and true to within about 25 people."""
+    """`count` None: fewer than CELL. `exact` False: told to the nearest ten, and true to within 25 people."""
 
     count: int | None
     exact: bool
@@ -60,14 +60,13 @@ def coarse(count: int) -> int:
 
 
 def lots_of(members: BitMap) -> Lots:
-    """How many of these contact numbers fall into each lot: scattered, so that neighbours do not share one."""
-    numbers = np.asarray(members.to_array(), dtype=np.uint64)
-    return np.bincount((numbers * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(58), minlength=LOTS).astype(np.int64)
+    """How many of these contact numbers fall into each lot; neighbours never share one."""
+    return np.bincount(np.asarray(members.to_array()) & (LOTS - 1), minlength=LOTS)
 
 
-def small_part(counts: Sequence[int]) -> int | None:
-    """The place of the first part that is about fewer than CELL people, if there is one."""
-    return next((place for place, count in enumerate(counts) if count < CELL), None)
+def small_part(counts: Sequence[int], apart: int = CELL) -> int | None:
+    """The place of the first part that is about fewer people than are told apart, if there is one."""
+    return next((place for place, count in enumerate(counts) if count < apart), None)
 
 
 def answer(members: BitMap, everybody: BitMap, before: Sequence[Told], apart: int = CELL) -> tuple[Answer, Told | None]:
@@ -76,13 +75,13 @@ def answer(members: BitMap, everybody: BitMap, before: Sequence[Told], apart: in
     `apart`, at least CELL: who differs by fewer from what was told before is told that. Chance decides it for each
     question as it is worded (counting.SPREAD): were it one number, the step at which an answer moves would be a person.
     """
-    if len(members) < CELL:
+    if len(members) < apart:
         return Answer(None, exact=False), None
     new = told(members)
     known = [told(everybody), *before]
     repeated = _known(members, new.lots, known, apart)
     if repeated is not None:
-        return Answer(max(10, repeated), exact=False), None
+        return Answer(repeated if repeated >= 10 else None, exact=False), None
     return Answer(new.count, exact=False), new
 
 

@@ -34,9 +34,9 @@ Asker = User | ApiToken
 QUESTIONS_A_DAY = 200
 REMEMBERED = timedelta(days=90)
 #: How many of a day's questions may be worded anew and yet be about nearly the people of an earlier answer.
-NEAR_A_DAY = 20
+NEAR_A_DAY = 50
 DAY = timedelta(days=1)
-#: Crowds that differ by fewer than asking.CELL and up to so many more, by chance, are told the same.
+#: Crowds that differ by fewer than asking.CELL, and by chance up to so many more, are told the same.
 SPREAD = 10
 #: One at a time, so that two answers given at once cannot be played against each other.
 LOCK = 0x5E6_0041
@@ -66,8 +66,21 @@ def ask(rule: Rule, *, by: Asker, catalog: Catalog | None = None, saved: bool = 
     if _exactly(rule, by, catalog, saved=saved):
         return Answer(queries.count(rule, catalog=catalog), exact=True)
     question = _charge(by, [rule])[0]
-    (members,), everybody = _permitted(rule, [rule.root], nodes_of(rule.root)[1:], catalog)
+    (members,), everybody = _permitted(rule, [rule.root], nodes_of(rule.root)[1:], catalog, _apart(question))
     return _told(by, [question], [members], everybody)[0]
+
+
+def ask_parts(rule: Rule, parts: Sequence[Node], *, by: Asker, catalog: Catalog | None = None) -> list[Answer]:
+    """As `ask`, and how many people each of these parts of the rule matches by itself: a question each. The whole
+    comes first. Raises as `ask`."""
+    catalog = catalog or catalogs.load()
+    asked = [rule.root, *parts]
+    if _exactly(rule, by, catalog, saved=False):
+        return [Answer(n, exact=True) for n in queries.counts(rule, asked, catalog)]
+    rules = [Rule(node if isinstance(node, Group) else Group("all", (node,))) for node in asked]
+    questions = _charge(by, rules)
+    crowds, everybody = _permitted(rule, asked, nodes_of(rule.root)[1:], catalog, _apart(questions[0]))
+    return _told(by, questions, crowds, everybody)
 
 
 def ask_overlap(one: Rule, other: Rule, *, by: Asker, catalog: Catalog | None = None, saved: bool = False) -> Overlap:
@@ -78,7 +91,8 @@ def ask_overlap(one: Rule, other: Rule, *, by: Asker, catalog: Catalog | None = 
     exact = _exactly(rule, by, catalog, saved=saved)
     questions = [] if exact else _charge(by, [Rule(Group(match, rule.root.items)) for match in ("all", "any", "none")])
     parts = [] if exact else [*nodes_of(one.root)[1:], *nodes_of(other.root)[1:]]
-    (a, b), everybody = _permitted(rule, [one.root, other.root], parts, catalog)
+    apart = asking.CELL if exact else _apart(questions[0])
+    (a, b), everybody = _permitted(rule, [one.root, other.root], parts, catalog, apart)
     regions = [a & b, a - b, b - a]
     if exact:
         return Overlap(*(Answer(len(region), exact=True) for region in regions))
@@ -138,13 +152,20 @@ def _charge(by: Asker, rules: Sequence[Rule]) -> list[Question]:
     return Question.objects.bulk_create(Question(asked_by=asker, at=now, wording=_wording(rule)) for rule in rules)
 
 
-def _permitted(rule: Rule, wanted: list[Node], parts: list[Node], catalog: Catalog) -> tuple[list[BitMap], BitMap]:
+def _permitted(
+    rule: Rule, wanted: list[Node], parts: list[Node], catalog: Catalog, apart: int
+) -> tuple[list[BitMap], BitMap]:
     """Whom the wanted nodes match, and everybody. Raises PartTooSmall where a part is about a handful."""
     everybody, *found = fanout.crowds(rule, [*wanted, *parts], clock.now(), catalog)
-    small = asking.small_part([len(crowd) for crowd in found[len(wanted) :]])
+    small = asking.small_part([len(crowd) for crowd in found[len(wanted) :]], apart)
     if small is not None:
         raise too_small(parts[small], catalog)
     return found[: len(wanted)], everybody
+
+
+def _apart(question: Question) -> int:
+    """By how many people crowds must differ to be told apart: chance decides, once for each wording."""
+    return asking.CELL + question.wording[0] % SPREAD
 
 
 @transaction.atomic
@@ -153,7 +174,7 @@ def _told(by: Asker, questions: Sequence[Question], asked: Sequence[BitMap], eve
     _lock()
     before, answers = _remembered(), []
     for question, members in zip(questions, asked, strict=True):
-        found, news = asking.answer(members, everybody, before, asking.CELL + question.wording[0] % SPREAD)
+        found, news = asking.answer(members, everybody, before, _apart(question))
         answers.append(found)
         if news is not None:
             _remember(question, news, members, everybody)

@@ -46,7 +46,7 @@ class RuleIn(serializers.Serializer[Any]):
 
 
 class CountOut(serializers.Serializer[Any]):
-    """`count` null: fewer than 11, for tokens without reports.small_cells; theirs are true to within 10 (`exact`)."""
+    """`count` null: fewer than 11, for tokens without reports.small_cells; theirs are true to within 25 (`exact`)."""
 
     count = serializers.IntegerField(allow_null=True)
     exact = serializers.BooleanField()

@@ -24,6 +24,7 @@ from segments.asking import CELL, Answer, Told
 from segments.errors import IdentifiersWithHealth, NearlyTheSame, PartTooSmall, TooManyQuestions
 from segments.models import Question
 from segments.rules import parse
+from segments.tree import nodes_of
 from tests.accounts.factories import UserFactory, api_token
 from tests.contacts.factories import make_people
 from tests.segments.factories import attribute, has, is_, rule
@@ -252,6 +253,35 @@ def test_what_is_remembered_is_sealed_in_a_length_that_tells_nothing(analyst: Us
 def overlap(user: Any, one: list[dict[str, Any]], other: list[dict[str, Any]]) -> tuple[int | None, ...]:
     found = counting.ask_overlap(parse(rule(*one)), parse(rule(*other)), by=user)
     return found.both.count, found.only_one.count, found.only_other.count
+
+
+def test_parts_are_asked_about_as_if_each_were_asked_alone(analyst: User) -> None:
+    clinic()
+    asked = parse(rule(HIV, TOWN, is_("state", "MA")))
+    parts = nodes_of(asked.root)[1:]
+    found = counting.ask_parts(asked, parts, by=analyst)
+    assert [answer.count for answer in found] == [20, 20, 60, 60]  # the town is everybody but one
+    assert Question.objects.filter(asked_by=analyst.pk).count() == 4
+    assert counting.ask_parts(asked, parts, by=UserFactory(roles=[Role.MARKETER]))[2] == Answer(59, exact=True)
+    with pytest.raises(PartTooSmall):
+        counting.ask_parts(parse(rule(HIV, is_("city", "Ashfield"))), [], by=analyst)
+
+
+def test_how_few_are_too_few_is_left_to_chance(analyst: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a count or a refusal begins at one number, the person who makes it that number is known to be in it."""
+    clinic()
+    monkeypatch.setattr(counting, "SPREAD", 10)
+    told, refused = set(), set()
+    for n in range(40):
+        monkeypatch.setattr(counting, "_wording", lambda rule, n=n: bytes([n]) * 32)
+        Question.objects.all().delete()
+        told.add(ask(analyst, HIV, {"attribute": "salads", "op": "at_least", "value": 18}).count)  # fourteen
+        try:
+            refused.add(ask(analyst, {"attribute": "salads", "op": "at_least", "value": 46}).count)  # as many
+        except PartTooSmall:
+            refused.add(-1)
+    assert told == {None, 10}
+    assert refused == {-1, 10}
 
 
 def test_an_overlap_has_three_regions(analyst: User) -> None:
