@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from audit.models import Entry
-from contacts import chunks, commands, errors, imports, queries, signals
+from contacts import chunks, commands, errors, imports, queries, signals, upsert
 from contacts.importing import engine, head, lease, take, undo
 from contacts.models import Attribute, Contact, Import, ImportChunk, ImportKey, ImportTouch, Reason, SavedMapping
 from contacts.records import Coded
@@ -656,3 +656,34 @@ def test_an_attribute_changed_after_the_dry_run_needs_another_dry_run() -> None:
     owner = finish(owner)
     imports.start(owner, by=by)
     assert finish(owner).created_count == 1
+
+
+def test_a_chunk_is_taken_again_if_one_of_its_people_was_added_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it wrote of the others goes first; in this test so does who came between, for there is one connection."""
+    owner, real, looks = checked(SIX), upsert.hold, []
+
+    def meanwhile(*args: Any, **kwargs: Any) -> upsert.Held:
+        held = real(*args, **kwargs)
+        looks.append(held)
+        if len(looks) == 1:
+            with monkeypatch.context() as patch:
+                patch.setattr(upsert, "hold", real)
+                make_people(1, external_id="U1", email="u1@example.com")
+        return held
+
+    monkeypatch.setattr(upsert, "hold", meanwhile)
+    imports.start(owner, by=make_staff())
+    assert counts(finish(owner)) == (6, 0, 0, 0)
+    assert len(looks) == 3
+    assert ImportTouch.objects.count() == Contact.objects.count() == 6
+
+
+def test_what_the_import_reads_of_a_chunk_is_what_the_dry_run_understood() -> None:
+    """Parsed once: the rows are not looked at again, and nothing the dry run refused comes in."""
+    owner = checked("id,email\nP1,ada@example.com\nP1,eve@example.com\nP2,bad\nP3,cy@example.com\n")
+    assert counts(owner) == (2, 0, 0, 2)
+    ImportChunk.objects.filter(owner=owner, kind=chunks.ROWS, position=1).delete()  # the chunk without refusals
+    imports.start(owner, by=make_staff())
+    owner = finish(owner)
+    assert (owner.state, counts(owner)) == (State.FINISHED, (2, 0, 0, 2))
+    assert [line for line, _, _ in refused(owner)] == [3, 4]

@@ -1,6 +1,11 @@
 """Equal identifiers meet, others do not, and nothing else may be indexed."""
 
+import contextlib
+from unicodedata import normalize
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from phi import blind
 
@@ -39,3 +44,18 @@ def test_nothing_low_in_entropy_is_indexed(field: str) -> None:
 @pytest.mark.parametrize("address", ["", "@", "no at sign", "a@" + "x" * 300, "a@.", "a@\ud800", "\u0000@x"])
 def test_what_is_no_address_still_has_an_index_and_never_an_error(address: str) -> None:
     assert len(blind.index("email", address)) == 32
+
+
+@given(st.text(st.characters(max_codepoint=127), max_size=40))
+def test_an_address_in_ascii_is_compared_as_any_other(address: str) -> None:
+    local, _, domain = normalize("NFC", address.strip()).rpartition("@")
+    with contextlib.suppress(UnicodeError):
+        domain = domain.encode("idna").decode()
+    assert blind.normalise_email(address) == f"{local}@{domain}".lower()
+
+
+def test_many_indexes_are_those_of_each() -> None:
+    values = ["Ada@Example.com", "müller@münchen.example", "x"]
+    for name in ("email", "external_id", "suppression"):
+        assert blind.indexes(name, values) == [blind.index(name, value) for value in values]
+    assert len({blind.index(name, "x") for name in ("email", "external_id", "suppression")}) == 3
