@@ -25,10 +25,11 @@ from core import clock
 from core.jobs import enqueue
 from phi import seal
 from phi.errors import SealBroken
-from segments import bitmaps, evaluate, people, queries, wire
+from segments import bitmaps, evaluate, people, wire
 from segments import catalog as catalogs
 from segments.catalog import Catalog
 from segments.columns import Int
+from segments.frames import AnyRule, as_rule, evaluated
 from segments.models import Evaluation, EvaluationPart
 from segments.tree import Group, Node, Rule
 
@@ -47,16 +48,20 @@ ABANDONED = timedelta(minutes=10)
 Crowds = list[BitMap]
 
 
-def crowds(rule: Rule, nodes: Sequence[Node], at: datetime, catalog: Catalog | None = None) -> Crowds:
-    """Everybody there is, and whom each of these nodes of the rule matches; by others, too, where that is worth it.
+def is_shared() -> bool:
+    """Whether there are so many people that others are asked to help.
 
     Inside a transaction nobody else would see the parts: there it is always done alone.
     """
-    partitions = people.partitions()
-    if len(partitions) <= settings.SEGMENTS_FAN_OUT or connection.in_atomic_block:
+    return not connection.in_atomic_block and len(people.partitions()) > settings.SEGMENTS_FAN_OUT
+
+
+def crowds(rule: Rule, nodes: Sequence[Node], at: datetime, catalog: Catalog | None = None) -> Crowds:
+    """Everybody there is, and whom each of these nodes of the rule matches; by others, too, where that is worth it."""
+    if not is_shared():
         return alone(rule, nodes, at, catalog=catalog)
     job = _Job(rule, list(nodes), at)
-    evaluation = _begin(job, partitions)
+    evaluation = _begin(job, people.partitions())
     try:
         found = [*_own(evaluation, job), *_of_others(evaluation, job)]
     finally:
@@ -64,10 +69,10 @@ def crowds(rule: Rule, nodes: Sequence[Node], at: datetime, catalog: Catalog | N
     return [BitMap.union(*some) for some in zip(*found, strict=True)]
 
 
-def members(rule: queries.AnyRule, at: datetime, catalog: Catalog | None = None) -> BitMap:
+def members(rule: AnyRule, at: datetime, catalog: Catalog | None = None) -> BitMap:
     """The contact numbers of everybody the rule matches as of `at`. Raises RuleError."""
     catalog = catalog or catalogs.load()
-    rule = queries.as_rule(rule, catalog)
+    rule = as_rule(rule, catalog)
     return crowds(rule, [rule.root], at, catalog)[1]
 
 
@@ -76,7 +81,7 @@ def alone(
 ) -> Crowds:
     """The same by this process, of all partitions or only of some."""
     found = [BitMap() for _ in range(len(nodes) + 1)]
-    for frame, context in queries.evaluated(rule, catalog or catalogs.load(), at, only=only):
+    for frame, context in evaluated(rule, catalog or catalogs.load(), at, only=only):
         masks = [frame.present, *evaluate.masks(nodes, frame, context)]
         for crowd, mask in zip(found, masks, strict=True):
             crowd |= _bitmap(frame.numbers[mask])  # noqa: PLW2901  in place

@@ -1,25 +1,25 @@
 """Who matches a rule. PHI predicates never reach SQL: the database is asked for everybody, or by opaque ids."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import numpy as np
 import polars as pl
 from django.db.models import QuerySet
 
+from contacts import opening, values
 from contacts import queries as contacts
-from contacts import values
-from contacts.models import Kind
+from core import clock
 from core.sensitivity import Sensitivity, highest
 from segments import catalog as catalogs
-from segments import evaluate, people
+from segments import evaluate, fanout, people, sampling
 from segments import sentence as sentences
 from segments.catalog import Catalog
-from segments.columns import Frame
-from segments.dates import TIME_ZONE
+from segments.columns import Numbers
 from segments.errors import RuleError
-from segments.facts.lookup import context_for
+from segments.frames import AnyRule, as_rule, evaluated
 from segments.models import Segment
 from segments.operators import AGES
 from segments.people import Code
@@ -38,12 +38,8 @@ from segments.tree import (
     TopicIs,
     attributes_of,
     clauses_of,
-    evaluated_clauses,
     nodes_of,
 )
-
-#: A rule as parsed, or its JSON as it is stored.
-AnyRule = Rule | object
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,69 +67,52 @@ def rule_of(segment: Segment) -> object:
     return segment.rule
 
 
-def as_rule(rule: AnyRule, catalog: Catalog | None = None) -> Rule:
-    return rule if isinstance(rule, Rule) else parse(rule, catalog)
-
-
-def _kinds(rule: Rule, catalog: Catalog) -> dict[str, str]:
-    """The columns the rule is answered from."""
-    asked = [clause for clause in evaluated_clauses(rule.root) if isinstance(clause, About)]
-    kinds = {key: catalog.fields[key].kind for key in sorted({clause.attribute for clause in asked})}
-    if any(isinstance(clause, DateIs) and clause.contact for clause in asked):
-        kinds[TIME_ZONE] = Kind.TEXT
-    return kinds
-
-
-def evaluated(
-    rule: Rule, catalog: Catalog, at: datetime | None = None, *, ids: bool = False, only: range | None = None
-) -> Iterator[tuple[Frame, evaluate.Context]]:
-    """Everybody (or whose numbers lie in the partitions `only`) in frames, each with the context for the rule."""
-    context = context_for(rule, at)
-    for frame in people.frames_of(_kinds(rule, catalog), ids=ids, only=only):
-        yield frame, context
-
-
-def members(rule: AnyRule, at: datetime | None = None, catalog: Catalog | None = None) -> list[bytes]:
-    """Ids (16 bytes each) of everybody the rule matches, in order."""
-    catalog = catalog or catalogs.load()
-    rule = as_rule(rule, catalog)
-    found: list[bytes] = []
-    for frame, context in evaluated(rule, catalog, at, ids=True):
-        ids = frame.columns["id"]
-        assert isinstance(ids, pl.Series)
-        found += ids.filter(pl.Series(evaluate.matches(rule, frame, context))).to_list()
-    return sorted(found)
-
-
 def audience(rule: AnyRule, at: datetime | None = None) -> list[UUID]:
     """Everybody the rule matches, now or as of `at` (what "today" is, and consent), ordered by id.
 
     People's values and what they did with mailings are always those of now.
     Raises RuleError where the rule no longer makes sense, for instance because an attribute was removed.
     """
-    return [UUID(bytes=i) for i in members(rule, at)]
+    catalog = catalogs.load()
+    rule = as_rule(rule, catalog)
+    found: list[bytes] = []
+    if fanout.is_shared():
+        matching = Numbers.of(fanout.members(rule, at or clock.now(), catalog).to_array())
+        masks = ((frame, frame.present & matching.among(frame.numbers)) for frame in people.frames_of({}, ids=True))
+    else:
+        every = evaluated(rule, catalog, at, ids=True)
+        masks = ((frame, evaluate.matches(rule, frame, context)) for frame, context in every)
+    for frame, mask in masks:
+        ids = frame.columns["id"]
+        assert isinstance(ids, pl.Series)
+        found += ids.filter(pl.Series(mask)).to_list()
+    return [UUID(bytes=i) for i in sorted(found)]
 
 
 def count(rule: AnyRule, at: datetime | None = None, catalog: Catalog | None = None) -> int:
     """How many people the rule matches. Exact: what a person may be told is segments.commands.ask's matter."""
     catalog = catalog or catalogs.load()
     rule = as_rule(rule, catalog)
-    return sum(int(evaluate.matches(rule, frame, context).sum()) for frame, context in evaluated(rule, catalog, at))
+    return counts(rule, [rule.root], catalog, at)[0]
 
 
-def counts(rule: Rule, nodes: list[Node], catalog: Catalog) -> list[int]:
+def counts(rule: Rule, nodes: list[Node], catalog: Catalog, at: datetime | None = None) -> list[int]:
     """How many people each of these parts of the rule matches by itself."""
+    if fanout.is_shared():
+        return [len(crowd) for crowd in fanout.crowds(rule, nodes, at or clock.now(), catalog)[1:]]
     totals = [0] * len(nodes)
-    for frame, context in evaluated(rule, catalog):
+    for frame, context in evaluated(rule, catalog, at):
         found = evaluate.masks(nodes, frame, context)
-        totals = [total + int(mask.sum()) for total, mask in zip(totals, found, strict=True)]
+        totals = [total + int(np.count_nonzero(mask)) for total, mask in zip(totals, found, strict=True)]
     return totals
 
 
 def sample(rule: AnyRule, n: int = 5, catalog: Catalog | None = None) -> list[Masked]:
     """A few of the people it matches, masked; the same few as long as the same people match."""
-    ids = sorted(members(rule, catalog=catalog), key=lambda i: i[::-1])[:n]
-    opened = contacts.open_many([UUID(bytes=i) for i in ids])
+    matching = fanout.members(rule, clock.now(), catalog).to_array()
+    few = sampling.first(np.asarray(matching), n).tolist()
+    order = {number: place for place, number in enumerate(few)}
+    opened = sorted(opening.numbered(few), key=lambda person: order[person[0]])
     definitions = contacts.attributes()
 
     def shown(key: str, held: dict[str, object]) -> str:
@@ -141,11 +120,11 @@ def sample(rule: AnyRule, n: int = 5, catalog: Catalog | None = None) -> list[Ma
 
     return [
         Masked(
-            i,
+            pk,
             f"{shown('first_name', r.values)} {shown('last_name', r.values)}".strip() or "(no name)",
             shown("email", r.values) or "(no address)",
         )
-        for i, r in opened.items()
+        for _, pk, r in opened
     ]
 
 

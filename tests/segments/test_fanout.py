@@ -11,7 +11,7 @@ from django.db import connection
 
 from core import clock
 from core.sensitivity import Sensitivity
-from segments import fanout, people, rules, tasks_membership, tree, wire
+from segments import fanout, membership, people, queries, rules, tasks_membership, tree, wire
 from segments.models import Evaluation, EvaluationPart
 from tests.contacts.factories import make_people
 from tests.segments.factories import is_, rule
@@ -56,6 +56,8 @@ def answered() -> int:
 def test_without_a_worker_the_asker_does_everything(spread: None, workers: Workers) -> None:
     parsed, found = asked()
     assert ask(parsed) == found
+    assert queries.count(IN_MA) == 7 * PARTITIONS
+    assert queries.audience(IN_MA) == sorted(i for ids in membership.ids_of(found[1]) for i in ids)
     assert not Evaluation.objects.exists()
 
 
