@@ -13,6 +13,13 @@ WORDS = {
     "segment.edited": ("draft", "Edited"),
     "segment.archived": ("stop", "Archived"),
     "segment.restored": ("undo", "Restored"),
+    "segment.snapshot_taken": ("plus", "Kept as a snapshot"),
+    "segment.list_started": ("plus", "List started"),
+    "segment.people_added": ("plus", "People put in by hand"),
+    "segment.people_removed": ("stop", "People taken out by hand"),
+    "segment.watched": ("history", "History kept from then on"),
+    "segment.unwatched": ("stop", "History no longer kept for its own sake"),
+    "segment.membership_unreadable": ("warning", "What was kept of who is in it could not be read, and was taken anew"),
 }
 
 

@@ -44,4 +44,4 @@ def sets(clauses: Iterable[Clause], base: Context, at: datetime | None = None) -
 
 def _of_snapshot(clause: InSegment) -> Numbers:
     kept = bitmaps.read(clause.segment)
-    return Numbers.of(np.array(kept.members if kept else [], dtype=np.int64))
+    return Numbers.of(np.asarray(kept.members.to_array()) if kept else [])

@@ -24,6 +24,7 @@ from phi.providers import LocalKeyFile
 from phi.queries import kek_usage
 from segments import bitmaps, commands, membership, queries, tasks_membership, uses
 from segments.errors import Archived, InUse, MembershipUnreadable, NotARule, NotASnapshot, NotKept
+from segments.history import history_of
 from segments.models import Evaluation, EvaluationPart, Membership, Segment, Use
 from segments.signals import membership_changed, users_wanted
 from tests.contacts.factories import make_people
@@ -458,6 +459,8 @@ def test_people_are_put_into_a_list_and_taken_out_again(django_capture_on_commit
     membership_changed.disconnect(hear)
     assert heard == [(set(people[:2]), set()), ({people[2]}, set()), (set(), {people[0]})]
     assert set(bitmaps.read(listed.pk).members) == set(numbers(people[1:]))  # type: ignore[union-attr]
+    words = ["People taken out by hand", "People put in by hand", "People put in by hand", "List started"]
+    assert [event.text for event in history_of(listed)] == words
     with pytest.raises(NotASnapshot):
         commands.add_people(SegmentFactory(), people, by=SYSTEM)
     commands.archive(listed, by=SYSTEM)
