@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from segments import draft, operators
 from segments.catalog import Catalog
@@ -15,9 +16,15 @@ MATCHES: Choices = [
     ("any", "at least one of these is true"),
     ("none", "none of these is true"),
 ]
-ANCHORS: Choices = [("on", "on a date"), ("today", "today"), ("ago", "days ago"), ("ahead", "days from now")]
+ANCHORS: Choices = [("on", "on a date"), ("today", "today"), ("ago", "… ago"), ("ahead", "… from now")]
+UNITS: Choices = list(operators.UNITS.items())
+ZONES: Choices = [("", "by our calendar"), ("contact", "by the calendar where the person is")]
+AS_OF: Choices = [("", "as of today"), *((name, label) for name, label in ANCHORS if name != "today")]
+TIMES: Choices = [("", "once or more"), *operators.TIMES.items()]
 YES_NO: Choices = [("", "Choose…"), ("yes", "yes"), ("no", "no")]
 DID: Choices = [("did", "did"), ("did_not", "did not")]
+WINDOWS: Choices = [("", "ever"), *((name, label) for name, (label, _) in operators.WINDOWS.items())]
+WEEKDAYS: Choices = [(day, day.capitalize()) for day in operators.WEEKDAYS]
 #: So many past mailings are offered, newest first.
 MAILINGS = 200
 EVENTS = {"received": "Received a mailing", "opened": "Opened a mailing", "clicked": "Clicked in a mailing"}
@@ -32,7 +39,10 @@ class DayView:
     name: str
     value: str
     label: str
+    unit_name: str
+    unit: str
     anchors: Choices = field(default_factory=lambda: ANCHORS)
+    units: Choices = field(default_factory=lambda: UNITS)
 
 
 @dataclass(slots=True)
@@ -57,6 +67,13 @@ class View:
     when: str = ""
     when_takes: str = ""
     when_days: list[DayView] = field(default_factory=list)
+    units: Choices = field(default_factory=lambda: UNITS)
+    #: What may stand beside it, and what is chosen of it: how often, by whose calendar, an age as of when.
+    times: Choices = field(default_factory=list)
+    zones: Choices = field(default_factory=list)
+    as_of: DayView | None = None
+    topics: Choices = field(default_factory=list)
+    links: Choices = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     #: What a search offers: "code", "word" (one more), "value" (this one), or nothing.
     offers: str = ""
@@ -69,6 +86,11 @@ class View:
     @property
     def lines(self) -> str:
         return "\n".join(self.clause.values)
+
+    @property
+    def more(self) -> bool:
+        """Whether anything stands in what is folded away at first."""
+        return any(self.clause.part(name) for name in ("times_op", "zone", "on_anchor", "of_topic", "link"))
 
     @property
     def part(self) -> Mapping[str, str]:
@@ -116,19 +138,48 @@ class Builder:
             view.ops = list(operators.TOPIC_STATES.items())
             view.offered = [("", "Choose a topic…"), *((str(i), name) for i, name in self.catalog.topics.items())]
         elif node.event:
-            view.form, view.label, view.ops = "event", EVENTS.get(node.event, "Mailing"), DID
-            known = {str(m.id): m.label for m in self.catalog.mailings.values()}
-            chosen = node.part("mailing")
-            offered = [*known.items()][:MAILINGS]
-            if chosen in known and (chosen, known[chosen]) not in offered:
-                offered.append((chosen, known[chosen]))
-            view.offered = [("", "any mailing"), *offered]
+            self._event(node, view)
+        elif node.part("subject") == "segment":
+            view.form, view.label, view.ops = "segment", "Segment", list(operators.SEGMENT.items())
+            chosen = self.catalog.segments.get(UUID(node.part("segment"))) if _is_id(node.part("segment")) else None
+            others = [s for s in map(self.catalog.segments.__getitem__, self.catalog.segments) if s is not chosen]
+            others = sorted([*others, *([chosen] if chosen else [])], key=lambda s: s.name.casefold())
+            view.offered = [("", "Choose a segment…"), *((str(s.id), s.name) for s in others)]
+        elif node.part("subject") == "sample":
+            view.form, view.label = "sample", "Random sample"
         elif node.key in self.catalog.fields:
             self._attribute(node, view)
         elif node.part("subject"):
             gone = self.catalog.removed.get(node.key)
             view.label = f"{gone[0] if gone else node.key} (removed)"
             view.subjects = [("No longer there", [(node.part("subject"), view.label)]), *self.subjects]
+
+    def _event(self, node: draft.Clause, view: View) -> None:
+        view.form, view.label, view.ops = "event", EVENTS.get(node.event, "Mailing"), DID
+        mailings, chosen = self.catalog.mailings, node.part("mailing")
+        offered = [(str(m.id), m.label) for m in list(mailings.values())[:MAILINGS]]
+        named = mailings.get(UUID(chosen)) if _is_id(chosen) else None
+        if named and all(place != chosen for place, _ in offered):
+            offered.append((chosen, named.label))
+        view.offered = [("", "any mailing"), ("last", "the last mailing sent"), *offered]
+        if named is None:
+            view.topics = [("", "on any topic"), *((str(i), f"on {name}") for i, name in self.catalog.topics.items())]
+        elif node.event == "clicked" and named.links:
+            links = [(str(place), link) for place, link in enumerate(named.links)]
+            view.links = [("", "any link in it"), *links]
+        if node.part("op") != "did_not":
+            view.times = TIMES
+        view.whens, view.when = WINDOWS, node.part("when")
+        self._when(node, view, operators.WINDOWS)
+
+    def _when(self, node: draft.Clause, view: View, known: Mapping[str, tuple[str, Takes]]) -> None:
+        takes = known[view.when][1] if view.when in known else Takes.NOTHING
+        view.when_takes = takes.value
+        if takes is Takes.DAYS:
+            view.when_days = [
+                _day(view.name, node, "when_anchor", "when_from", node.part("when_from"), "First day"),
+                _day(view.name, node, "when_anchor2", "when_to", node.part("when_to"), "Last day"),
+            ]
 
     def _attribute(self, node: draft.Clause, view: View) -> None:
         known = self.catalog.fields[node.key]
@@ -151,13 +202,22 @@ class Builder:
             view.names = [(c, self.code_names.get((node.key, c), "")) for c in node.values if c]
             view.whens = [(name, label) for name, (label, _) in operators.WHENS.items()]
             view.when = node.part("when") or "ever"
-            takes = operators.WHENS.get(view.when, ("", Takes.NOTHING))[1]
-            view.when_takes = takes.value
-            if takes is Takes.DAYS:
-                view.when_days = [
-                    _day(view.name, node, "when_anchor", "when_from", node.part("when_from"), "First day"),
-                    _day(view.name, node, "when_anchor2", "when_to", node.part("when_to"), "Last day"),
-                ]
+            self._when(node, view, operators.WHENS)
+        elif op.takes is Takes.WEEKDAYS:
+            view.offered = WEEKDAYS
+        asked = operators.parts(known.kind, op)
+        view.times = TIMES if "times" in asked else []
+        view.zones = ZONES if "zone" in asked else []
+        if "on" in asked:
+            view.as_of = _day(view.name, node, "on_anchor", "on", node.part("on"), "Age as of")
+            view.as_of.anchor, view.as_of.anchors = node.part("on_anchor"), AS_OF
+
+
+def _is_id(text: str) -> bool:
+    try:
+        return bool(UUID(text))
+    except ValueError:
+        return False
 
 
 def _all(view: View) -> Iterable[View]:
@@ -170,7 +230,8 @@ def _day(  # noqa: PLR0917
     name: str, node: draft.Clause, anchor: str, part: str, value: str, label: str
 ) -> DayView:
     chosen = node.part(anchor) or "on"
-    return DayView(f"{name}.{anchor}", chosen, f"{name}.{part}", value, label)
+    unit = f"{anchor}_unit"
+    return DayView(f"{name}.{anchor}", chosen, f"{name}.{part}", value, label, f"{name}.{unit}", node.part(unit))
 
 
 def _subjects(catalog: Catalog) -> list[tuple[str, Choices]]:
@@ -180,5 +241,6 @@ def _subjects(catalog: Catalog) -> list[tuple[str, Choices]]:
         ("Health lists", [(f"attribute:{f.key}", f.label) for f in catalog.fields.values() if f.kind == "coded"]),
         ("Consent", [("topic", "Topic")] if catalog.topics else []),
         ("What came back", [(f"event:{name}", label) for name, label in EVENTS.items()]),
+        ("Other", [("segment", "Another segment"), ("sample", "Random sample")]),
     ]
     return [(label, choices) for label, choices in about if choices]

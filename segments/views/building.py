@@ -13,14 +13,15 @@ from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from core.errors import DomainError
 from segments import catalog as catalogs
-from segments import commands, draft, offers, queries, steps
+from segments import commands, counting, draft, offers, queries, steps
+from segments.asking import Answer
 from segments.builder import Builder
 from segments.catalog import Catalog
 from segments.errors import Problem, RuleError
 from segments.models import Segment
 from segments.rules import parse, parse_leniently
-from segments.tree import Rule
-from segments.views.shared import answer_to, live, sample_for
+from segments.tree import Node, Rule
+from segments.views.shared import live, sample_for
 
 
 def _page(
@@ -122,26 +123,32 @@ def preview(request: StaffRequest) -> HttpResponse:
     rule, problems = parse_leniently(draft.to_rule(root, catalog), catalog)
     wrong = [p for p in problems if not p.unfinished]
     context: dict[str, Any] = {"wrong": wrong, "unfinished": len(problems) - len(wrong), "live": live(request)}
-    kept: dict[str, str] = {}
+    kept: dict[str, Answer] = {}
     if rule is not None and not wrong:
-        asked = live(request) or "count" in request.POST
-        context |= answer_to(request, rule, catalog, asked=asked)
-        if context.get("answer"):
-            kept = _kept(request, root, rule, [p.path for p in problems], catalog)
+        context["sentence"] = queries.sentence(rule, catalog)
+        parts = draft.nodes_of(root, rule, {draft.path_of(p.path) for p in problems})
+        context["parts"] = len(parts)
+        try:
+            kept = _counted(request, rule, parts if len(parts) > 1 else {}, catalog)
+        except DomainError as refusal:
+            context["refusal"] = str(refusal)
+    context["answer"] = kept.pop(draft.ROOT, None)
     errors = {draft.path_of(p.path): p.message for p in wrong}
-    context["nodes"] = [(name, errors.get(name, ""), kept.get(name, "")) for name, _ in draft.walk(root)]
+    context["nodes"] = [(name, errors.get(name, ""), kept.get(name)) for name, _ in draft.walk(root)]
     return render(request, "segments/_preview.html", context)
 
 
-def _kept(
-    request: StaffRequest, root: draft.Group, rule: Rule, left_out: list[str], catalog: Catalog
-) -> dict[str, str]:
-    """How many people each condition and group matches by itself, by the name of its node."""
-    nodes = draft.nodes_of(root, rule, {draft.path_of(path) for path in left_out})
-    if not live(request) or len(nodes) < 2:
+def _counted(request: StaffRequest, rule: Rule, parts: dict[str, Node], catalog: Catalog) -> dict[str, Answer]:
+    """How many people the rule matches, and each part of it by itself, by the names of their nodes in the draft.
+
+    Whoever is told counts that must not be played against each other asks for them, for those of the parts expressly.
+    """
+    how = request.POST.get("count", "")
+    if not live(request) and not how:
         return {}
-    counts = queries.counts(rule, list(nodes.values()), catalog)
-    return {name: f"{n:,} {'person' if n == 1 else 'people'} by itself" for name, n in zip(nodes, counts, strict=True)}
+    asked = parts if live(request) or how == "parts" else {}
+    answers = counting.ask_parts(rule, list(asked.values()), by=request.user, catalog=catalog)
+    return dict(zip([draft.ROOT, *asked], answers, strict=True))
 
 
 @may(Action.SEGMENTS_VIEW)

@@ -14,14 +14,14 @@ from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from core.errors import DomainError
 from segments import catalog as catalogs
-from segments import commands, queries, uses
+from segments import commands, counting, queries, uses
 from segments.errors import RuleError
 from segments.history import history_of
 from segments.models import Segment
 from segments.rules import parse
 from segments.tree import clauses_of
 from segments.views import members
-from segments.views.shared import answer_to, live, sample_for
+from segments.views.shared import live, sample_for
 
 
 @may(Action.SEGMENTS_VIEW)
@@ -71,12 +71,14 @@ def segment_count(request: StaffRequest, segment_id: UUID) -> HttpResponse:
         rule = parse(queries.rule_of(segment), catalog)
     except RuleError as refusal:
         return render(request, "segments/_count.html", {"segment": segment, "refusal": str(refusal)})
-    found = answer_to(request, rule, catalog, asked=True, saved=True)
-    if (answer := found.get("answer")) is not None:
-        found |= sample_for(request, rule, catalog, exact=answer.exact)
-        if answer.exact:
-            commands.keep_count(segment, answer.count)
-    return render(request, "segments/_count.html", {"segment": segment, **found})
+    try:
+        answer = counting.ask(rule, by=request.user, catalog=catalog, saved=True)
+    except DomainError as refused:
+        return render(request, "segments/_count.html", {"segment": segment, "refusal": str(refused)})
+    if answer.exact:
+        commands.keep_count(segment, answer.count or 0)
+    context = {"segment": segment, "answer": answer, **sample_for(request, rule, catalog, exact=answer.exact)}
+    return render(request, "segments/_count.html", context)
 
 
 @may(Action.SEGMENTS_EDIT)

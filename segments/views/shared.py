@@ -4,7 +4,6 @@ from typing import Any
 
 from accounts.policy import Action
 from accounts.requests import StaffRequest
-from core.errors import DomainError
 from segments import counting, queries
 from segments.catalog import Catalog
 from segments.tree import Rule
@@ -17,20 +16,6 @@ def live(request: StaffRequest) -> bool:
     """Whether counts follow every keystroke and last counts are shown: not where counts could be played against
     each other (segments.asking)."""
     return request.user.may(Action.SMALL_CELLS)
-
-
-def answer_to(
-    request: StaffRequest, rule: Rule, catalog: Catalog, *, asked: bool, saved: bool = False
-) -> dict[str, Any]:
-    """What may be said of a rule to this person."""
-    found: dict[str, Any] = {"sentence": queries.sentence(rule, catalog), "asked": asked}
-    if not asked:
-        return found
-    try:
-        found["answer"] = counting.ask(rule, by=request.user, catalog=catalog, saved=saved)
-    except DomainError as refusal:
-        found["refusal"] = str(refusal)
-    return found
 
 
 def sample_for(request: StaffRequest, rule: Rule, catalog: Catalog, *, exact: bool) -> dict[str, Any]:

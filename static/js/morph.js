@@ -12,7 +12,8 @@ export function strip(root) {
 }
 
 function attributes(old, fresh) {
-  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name } of [...old.attributes])
+    if (!fresh.hasAttribute(name) && !(name === "open" && !("menu" in old.dataset))) old.removeAttribute(name);
   for (const { name, value } of fresh.attributes)
     if (name !== "autofocus" && old.getAttribute(name) !== value) old.setAttribute(name, value);
 }

@@ -276,7 +276,7 @@ function click(event) {
   if (!button) return;
   if (button.dataset.do) step(button.dataset.do);
   else if ("undo" in button.dataset) undo();
-  else if ("count" in button.dataset) count({ count: 1 });
+  else if (button.dataset.count) count({ count: button.dataset.count });
 }
 
 function changes(event) {

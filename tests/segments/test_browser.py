@@ -103,6 +103,7 @@ def assert_is_the_sentence(rule: dict[str, Any], clinic: Clinic) -> None:
     assert asked["birth_date"]["value"] == {"from": 50, "to": 74}
     assert asked["insurance"]["value"] == ["BCBS PPO", "BCBS HMO"]
     assert (asked["procedures"]["op"], asked["procedures"]["value"]) == ("has_none", ["77067"])
+    assert asked["procedures"]["when"] == {"in_last": {"years": 2}}
     assert asked["provider"]["value"] == "Dr. Lee"
     assert asked["opened"]["mailing"] == asked["clicked"]["mailing"] == str(clinic.last.pk)
     assert asked["clicked"]["op"] == "did_not"
@@ -181,7 +182,8 @@ def test_the_sentence_is_built_by_keyboard_alone(page: Any, clinic: Clinic) -> N
     keys.wait_focus("r-2.q")
     keys.choose("r-2.when", "in_last")
     keys.wait_for("[name='r-2.days']")
-    keys.type("r-2.days", "730")
+    keys.type("r-2.days", "2")
+    keys.choose("r-2.unit", "years")
     keys.add_condition("r-3", "r", "attribute:insurance", "value")
     keys.press("r-3.value|BCBS PPO", "Space")
     keys.press("r-3.value|BCBS HMO", "Space")
@@ -246,7 +248,8 @@ def test_the_sentence_is_built_by_mouse(page: Any, clinic: Clinic) -> None:  # n
     page.locator("[name='r-1.q']").click()
     page.get_by_role("button", name="Screening mammogram").click()
     page.select_option("[name='r-1.when']", "in_last")
-    page.fill("[name='r-1.days']", "730")
+    page.fill("[name='r-1.days']", "2")
+    page.select_option("[name='r-1.unit']", "years")
     add("r-2", "attribute:insurance", "value")
     page.get_by_label("BCBS PPO").check()
     page.get_by_label("BCBS HMO").check()
@@ -257,6 +260,7 @@ def test_the_sentence_is_built_by_mouse(page: Any, clinic: Clinic) -> None:  # n
     for name, subject in (("r-4", "event:opened"), ("r-5", "event:clicked")):
         add(name, subject, "mailing")
         page.select_option(f"[name='{name}.mailing']", str(clinic.last.pk))
+        settled(page)
     page.select_option("[name='r-5.op']", "did_not")
     add("r-6", "attribute:sex", "value")
     page.get_by_label("female").check()
