@@ -1,101 +1,158 @@
-"""How long a count takes, cold and warm, over made-up people: `python -m bench.segments [SIZE]`. JSON lines."""
+"""Counts over the encrypted store beside the same counts in PostgreSQL in the clear: `python -m bench.segments [SIZE]`.
 
-import random
-import resource
+One JSON object a line. `baseline`: what the plaintext tables took in this run; `ratio`: ours to theirs. "fresh" is the
+first count of a process, the median of FRESH processes; "warm" the median of WARM counts in one. `.jsonb` lines
+compare with documents. Then: what it weighs, how long it takes to build and to notice a change, and how it grows.
+"""
+
+import json
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import date, timedelta
+from statistics import median
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from bench import _door as door
+from bench._count import timed
 
-CONDITIONS = [("E11.9", "Type 2 diabetes"), ("I10", "Hypertension"), ("J45.909", "Asthma"), ("E78.5", "Lipids")]
-RULES = {
-    "one_clause": {"all": [{"attribute": "state", "op": "is", "value": "MA"}]},
-    "four_clauses": {
-        "all": [
-            {"attribute": "birth_date", "op": "age_between", "value": {"from": 50, "to": 74}},
-            {"attribute": "sex", "op": "one_of", "value": ["female"]},
-            {"attribute": "conditions", "op": "has", "value": ["E11.*"], "when": "active"},
-            {"none": [{"attribute": "conditions", "op": "has", "value": ["I10"], "when": {"in_last": 730}}]},
-        ]
-    },
-    "with_topic_and_mailing": {
-        "all": [
-            {"attribute": "conditions", "op": "has", "value": ["E11.9", "J45.*"]},
-            {"topic": "TOPIC", "op": "opted_in"},
-            {"event": "opened", "op": "did_not", "days": 30},
-        ]
-    },
-}
+FRESH, WARM, CAMPAIGNS, GROWN = 5, 15, 6, 10
 
 
-def fill(size: int) -> str:
-    """Made-up people in lots of 5,000, half of them opted in to a topic; the topic's id."""
-    from consent.commands import NewAct, record_many
-    from contacts.commands import Person, upsert_many
-    from contacts.records import Coded
+def emit(name: str, value: float, unit: str, baseline: float | None = None) -> None:
+    line: dict[str, Any] = {"name": f"segments.{name}", "value": round(value, 3), "unit": unit}
+    if baseline is not None:
+        line |= {"baseline": round(baseline, 3), "ratio": round(value / baseline, 3)}
+    print(json.dumps(line), flush=True)
+
+
+def fresh(asked: dict[str, Any]) -> dict[str, float]:
+    """One question in a new process: its answer, milliseconds, and the memory it came to (MB)."""
+    from tests.workers import database_url
+
+    environ = {**os.environ, "DJANGO_SETTINGS_MODULE": "marketing.settings", "DATABASE_URL": database_url()}
+    command = [sys.executable, "-m", "bench._count"]
+    done = subprocess.run(command, input=json.dumps(asked), env=environ, capture_output=True, text=True, check=True)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def middle(count: Callable[[], int]) -> tuple[int, float]:
+    """Answer and median milliseconds of WARM counts after the first two."""
+    runs = [timed(count) for _ in range(WARM + 2)][2:]
+    return runs[0][0], median(took for _, took in runs)
+
+
+def compare(asked: Any) -> float:
+    """Emit one question, fresh and warm, beside both baselines; the memory its process came to."""
+    from bench import _plain as plain
+    from segments import queries
+
+    ours, typed, document = ({"rule": asked.rule}, {"sql": asked.typed}, {"sql": asked.document})
+    runs = [[fresh(one) for one in (ours, typed, document)] for _ in range(FRESH)]
+    answers = {run["count"] for three in runs for run in three}
+    assert len(answers) == 1, f"{asked.name}: {answers}"
+    first = [median(three[place]["ms"] for three in runs) for place in range(3)]
+    warm = [
+        middle(lambda: queries.count(asked.rule))[1],
+        middle(lambda: plain.asked(asked.typed))[1],
+        middle(lambda: plain.asked(asked.document))[1],
+    ]
+    emit(f"{asked.name}.people", answers.pop(), "people")
+    for label, (mine, theirs, documents) in (("fresh", first), ("warm", warm)):
+        emit(f"{asked.name}.{label}", mine, "ms", theirs)
+        emit(f"{asked.name}.{label}.jsonb", mine, "ms", documents)
+    return max(three[0]["peak_mb"] for three in runs)
+
+
+def weigh(size: int) -> None:
+    """Bytes at rest for each person: the store, and the plaintext tables with their indexes."""
+    from bench import _plain as plain
+
+    tables = ("segments_partition", "segments_partitionfile")
+    typed = plain.bytes_of(*(f"plain.{table}" for table in ("person", *plain.LISTS)))
+    emit("bytes_at_rest", plain.bytes_of(*tables) / size, "bytes/person", typed / size)
+    emit("bytes_at_rest.jsonb", plain.bytes_of(*tables) / size, "bytes/person", plain.bytes_of("plain.document") / size)
+    emit("bytes_at_rest.facts", plain.bytes_of("segments_factfile") / size, "bytes/person")
+    emit("bytes_at_rest.sealed_records", plain.bytes_of("contacts_contact") / size, "bytes/person")
+
+
+def rebuild(size: int) -> None:
+    """Every partition from the sealed records, in one process; then one partition with a thousand changes."""
+    from contacts.models import Contact
+    from segments.models import Partition
+    from segments.store import writing
+
+    numbers = list(Partition.objects.order_by("number").values_list("number", flat=True))
+    _, took = timed(lambda: sum(writing.from_records(number) or 1 for number in numbers))
+    emit("rebuild", took / 1_000, "s")
+    emit("rebuild.rate", size / took * 1_000, "people/s")
+    from segments.models import ContactChange
+
+    first = Contact.objects.order_by("number").values_list("number", flat=True)[0]
+    ContactChange.objects.bulk_create(ContactChange(number=first + n) for n in range(min(1_000, size)))
+    _, took = timed(lambda: writing.write(numbers[0]) or 1)
+    emit("rewrite_with_1000_changes", took, "ms")
+
+
+def notice(rule: dict[str, Any]) -> None:
+    """Seconds from the commit of a change until a count by another process has it."""
+    from contacts import queries as contacts
+    from contacts.commands import update
+    from contacts.models import Contact
     from core.actors import SYSTEM
-    from tests.consent.factories import TopicFactory
+    from tests.workers import database_url
 
-    lot, topic = random.Random(1), TopicFactory()
-    for start in range(0, size, 5_000):
-        people = []
-        for n in range(start, min(start + 5_000, size)):
-            born = date(1935, 1, 1) + timedelta(days=lot.randrange(30_000))
-            values = {
-                **{"email": f"person{n}@example.com", "external_id": f"B{n:08}", "first_name": f"First{n % 997}"},
-                **{
-                    "last_name": f"Last{n % 1009}",
-                    "birth_date": born.isoformat(),
-                    "sex": lot.choice(["female", "male"]),
-                },
-                **{"city": "Visalia", "state": lot.choice(["MA", "NY", "CT", "NJ"]), "zip": f"{n % 9_999:05}"},
-            }
-            coded = [Coded(c, d, f"20{lot.randrange(10, 26)}-01-01") for c, d in CONDITIONS if lot.random() < 0.4]
-            people.append(Person(values, {"conditions": coded}))
-        ids = upsert_many(people, by=SYSTEM).ids.values()
-        evidence = {"text": "yes", "text_version": "1"}
-        record_many([NewAct(i, "opt_in", "staff", topic.pk, evidence) for i in list(ids)[::2]], by=SYSTEM)
-    return str(topic.pk)
-
-
-def timed(count: Callable[[], int]) -> float:
-    began = time.perf_counter()
-    count()
-    return (time.perf_counter() - began) * 1_000
+    environ = {**os.environ, "DJANGO_SETTINGS_MODULE": "marketing.settings", "DATABASE_URL": database_url()}
+    watch = subprocess.Popen(
+        [sys.executable, "-m", "bench._watch"],
+        env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert watch.stdin is not None
+    assert watch.stdout is not None
+    print(json.dumps(rule), file=watch.stdin, flush=True)
+    watch.stdout.readline()
+    contact = Contact.objects.order_by("number")[0]
+    values = contacts.open_one(contact).values
+    update(contact, values={"sex": "male" if values["sex"] == "female" else "female"}, by=SYSTEM)
+    committed = time.time()
+    emit("until_a_change_counts", float(watch.stdout.readline()) - committed, "s")
+    watch.wait()
 
 
 def main(size: int) -> None:
     with door.scratch():
-        import json
+        from bench import _grow as grow
+        from bench import _plain as plain
+        from bench import _rules as rules
+        from bench import million
+        from campaigns.models import Campaign
+        from consent.models import Topic
+        from contacts.models import Contact
+        from core import clock
+        from core.models import Organization
+        from tests.workers import database_url
 
-        from segments import people, queries
-
-        topic = fill(size)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        door.emit("segments.people", size, "people")
-        for name, root in RULES.items():
-            rule = json.loads(json.dumps({"version": 1, "root": root}).replace("TOPIC", topic))
-
-            def count(rule: object = rule) -> int:
-                return queries.count(rule)
-
-            people.forget()
-            door.emit(f"segments.{name}.cold", timed(count), "ms")
-            door.emit(f"segments.{name}.warm", sorted(timed(count) for _ in range(5))[2], "ms")
-        door.emit("segments.codes_offered.cold", timed(lambda: len(queries.codes_offered("conditions"))), "ms")
-        frame = people._kept.frame
-        door.emit("segments.kept_columns", frame.estimated_size() / size if frame is not None else 0, "bytes/person")
-        people.KEEP_PEOPLE = 0
-        door.emit(
-            "segments.four_clauses.streamed",
-            timed(lambda: queries.count({"version": 1, "root": RULES["four_clauses"]})),
-            "ms",
-        )
-        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-        door.emit("segments.memory_growth", grown / 1024, "MB")
+        os.environ["DATABASE_URL"] = database_url()  # the seed's processes, too, fill the scratch database
+        with clock.set_to(clock.now()):
+            million.seed(size, campaigns=CAMPAIGNS)
+            first = Contact.objects.order_by("number").values_list("number", flat=True)[0]
+            plain.fill(size, first, clock.now().date())
+            plain.settle()
+        zone = ZoneInfo(Organization.current().time_zone)
+        today = clock.now().astimezone(zone).date()
+        last = Campaign.objects.filter(state="FINISHED").order_by("-started_at")[0]
+        topic = Topic.objects.order_by("number")[0]
+        world = rules.World(today, zone, str(last.pk), str(topic.pk))
+        emit("people", size, "people")
+        peak = max(compare(asked) for asked in rules.five(world))
+        emit("peak_memory", peak, "MB")
+        weigh(size)
+        rebuild(size)
+        notice(rules.five(world)[0].rule)
+        grow.to(size * GROWN, [asked for asked in rules.five(world) if asked.name in grow.NAMES], emit)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2_000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
