@@ -47,7 +47,7 @@ def fold_list(known: Iterable[Coded], news: Iterable[Coded]) -> list[Coded]:
 
 def merge(record: Record, person: Person, *, fold: bool) -> Record:
     """The record after what `person` says. Pure; the argument is left alone."""
-    if not record.values and not person.coded and all(value not in (None, "") for value in person.values.values()):
+    if not (record.values or person.coded or None in person.values.values() or "" in person.values.values()):
         return Record(dict(person.values), dict(record.coded))  # a new person of an import: nothing to weigh
     values = dict(record.values)
     for key, value in person.values.items():

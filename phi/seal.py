@@ -5,6 +5,7 @@ Associated data binds table, row and schema version, so a ciphertext moved elsew
 """
 
 import os
+from bisect import bisect_left
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -44,7 +45,8 @@ def unwrap(wrapped: WrappedKey) -> bytes:
 
 def _pad(plaintext: bytes, sizes: tuple[int, ...]) -> bytes:
     length = len(plaintext) + 4
-    size = next((s for s in sizes if s >= length), -(-length // sizes[-1]) * sizes[-1])
+    place = bisect_left(sizes, length)
+    size = sizes[place] if place < len(sizes) else -(-length // sizes[-1]) * sizes[-1]
     return len(plaintext).to_bytes(4, "big") + plaintext + bytes(size - length)
 
 

@@ -5,7 +5,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
@@ -169,3 +171,21 @@ def test_machines_search_too(client: Client) -> None:
     assert found["contacts"][0]["values"]["first_name"] == "A•••"
     assert ask("l").status_code == 400
     assert Entry.objects.get(action="contacts.searched").actor_kind == "token"
+
+
+@pytest.mark.django_db
+def test_what_was_typed_reaches_no_statement_and_more_people_cost_no_more_of_them(client_for: ClientFor) -> None:
+    client = client_for()
+
+    def statements() -> list[str]:
+        with CaptureQueriesContext(connection) as seen:
+            assert "Nobody found" not in answer(client, "lovel").content.decode()
+        return [query["sql"] for query in seen]
+
+    make_people(1, first_name="Ada", last_name="Lovelace")
+    statements()
+    one = statements()
+    assert not any("lovel" in sql.lower() for sql in one)
+    make_people(30, first_name="Ada", last_name="Lovelace")
+    statements()
+    assert len(statements()) == len(one)
