@@ -113,19 +113,16 @@ def _differences(chain: Sequence[Membership]) -> Iterator[BitMap]:
         ) from None
 
 
-def write(
-    segment_id: UUID, revision: int, members: BitMap, *, at: datetime, before: Kept | None, entered: int, left: int
-) -> Kept:
+def write(row: Membership, members: BitMap, before: Kept | None) -> Kept:
     """Append a row, as the difference from `before` where that is short. Nobody else may do so at the same time."""
-    row = Membership(segment_id=segment_id, revision=revision, taken_at=at, seen_at=at, count=len(members))
-    row.entered, row.left = entered, left
-    difference = before.members ^ members if before is not None and _goes_on(before, at) else None
-    if difference is not None and _is_short(difference, members):
-        assert before is not None
-        _write(row, difference, before.row)
-        return Kept(row, members, before.whole_at)
+    row.count = len(members)
+    if before is not None and _goes_on(before, row.taken_at):
+        difference = before.members ^ members
+        if _is_short(difference, members):
+            _write(row, difference, before.row)
+            return Kept(row, members, before.whole_at)
     _write(row, members, None)
-    return Kept(row, members, at)
+    return Kept(row, members, row.taken_at)
 
 
 def _is_short(difference: BitMap, members: BitMap) -> bool:
@@ -154,6 +151,6 @@ def _opened(row: Membership, before: Membership | None) -> BitMap:
 def _aad(row: Membership, before: Membership | None) -> bytes:
     """What a row is bound to: all it says but `seen_at`, which moves."""
     moment = (row.taken_at - EPOCH) // timedelta(microseconds=1)
-    numbers = (row.revision, moment, row.count, row.entered, row.left, row.steps)
-    bound = b"".join(n.to_bytes(8, "big") for n in numbers) + (before.pk.bytes if before else b"")
+    numbers = (row.revision, moment, row.count, row.entered, row.left, row.told, row.steps)
+    bound = b"".join(int(n).to_bytes(8, "big") for n in numbers) + (before.pk.bytes if before else b"")
     return seal.aad("segments_membership", row.pk.bytes + row.segment_id.bytes + bound)

@@ -110,10 +110,10 @@ def _relied_on_since(segment: Segment, before: Kept) -> bool:
 def keep(segment: Segment, members: BitMap, before: Kept | None, *, at: datetime, told: bool) -> Change:
     """Keep who is in; a row is appended where somebody moved or the rule was changed. Only under `alone_on`.
 
-    `told`: tell who entered and who left since `before`.
+    `told`: tell who entered and who left since `before`, too.
     """
-    entered = members - before.members if before and told else BitMap()
-    left = before.members - members if before and told else BitMap()
+    entered = members - before.members if before else BitMap()
+    left = before.members - members if before else BitMap()
     Segment.objects.filter(pk=segment.pk).update(last_count=len(members), counted_at=at)
     if before is not None and before.members == members and before.row.revision == segment.revision:
         before.row.seen_at = max(at, before.row.seen_at)
@@ -121,13 +121,14 @@ def keep(segment: Segment, members: BitMap, before: Kept | None, *, at: datetime
         return Change(before, entered, left)
     if before is not None:  # one moment, one row
         at = max(at, before.row.seen_at, before.row.taken_at + timedelta(microseconds=1))
-    kept = bitmaps.write(
-        segment.pk, segment.revision, members, at=at, before=before, entered=len(entered), left=len(left)
-    )
-    for ids in ids_of(entered):
-        _tell(segment.pk, ids, [])
-    for ids in ids_of(left):
-        _tell(segment.pk, [], ids)
+    row = Membership(segment_id=segment.pk, revision=segment.revision, taken_at=at, seen_at=at, told=told)
+    row.entered, row.left = len(entered), len(left)
+    kept = bitmaps.write(row, members, before)
+    if told:
+        for ids in ids_of(entered):
+            _tell(segment.pk, ids, [])
+        for ids in ids_of(left):
+            _tell(segment.pk, [], ids)
     return Change(kept, entered, left)
 
 
@@ -177,7 +178,7 @@ def told_after(row: Membership) -> Iterator[tuple[Membership, list[UUID], list[U
     for later in Membership.objects.filter(segment=row.segment_id, taken_at__gt=row.taken_at).order_by("taken_at"):
         kept = bitmaps.read(row.segment_id, later.taken_at)
         assert kept is not None
-        if before is not None and later.entered + later.left:
+        if before is not None and later.told:
             entered, left = kept.members - before.members, before.members - kept.members
             yield later, [i for ids in ids_of(entered) for i in ids], [i for ids in ids_of(left) for i in ids]
         before = kept

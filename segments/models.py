@@ -171,6 +171,8 @@ class Membership(models.Model):
     count = models.PositiveIntegerField()
     entered = models.PositiveIntegerField(default=0)
     left = models.PositiveIntegerField(default=0)
+    #: Whether who entered and left was offered upward: not at the first look since something relies on the segment.
+    told = models.BooleanField(default=False)
     #: 0: `members` are all of them. n: who differs from the row before, which is step n - 1.
     steps = models.PositiveSmallIntegerField(default=0)
     kek_id = models.CharField(max_length=40)
