@@ -63,7 +63,7 @@ class Words:
     def where(self, found: pl.Series) -> Mask:
         """The rows whose word was found; `found` has one Boolean a word (null: not found)."""
         flags = found.fill_null(value=False).to_numpy()
-        few = np.flatnonzero(flags)
+        few = np.flatnonzero(flags).tolist()  # as Python's numbers: NumPy's would widen the places to compare
         if len(few) == 0:
             return np.zeros(len(self.places), dtype=np.bool_)
         if len(few) == len(flags):

@@ -292,7 +292,8 @@ def _rows(head: rows.Head, found: Mapping[str, Any]) -> There:
     people = found.get(tables.PEOPLE)
     present = _column(tables.flags, people)
     first = head.number * SIZE
-    return There(np.arange(first, first + len(present)), present, tables.note_of(people))
+    numbers = np.arange(first, first + len(present), dtype=np.uint32)
+    return There(numbers, present, tables.note_of(people))
 
 
 def _unit(unit: str, kinds: Mapping[str, str], found: Mapping[str, Any], there: There) -> Any:
