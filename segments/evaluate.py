@@ -38,17 +38,17 @@ NEGATIVE = frozenset({"is_not", "not_one_of", "does_not_contain", "does_not_matc
 
 def matches(rule: Rule, frame: Frame, context: Context) -> Mask:
     """True for each row of the frame that the rule matches."""
-    return _Evaluation(frame, context).node(rule.root) & frame.present
+    return Evaluation(frame, context).node(rule.root) & frame.present
 
 
 def masks(nodes: Iterable[Node], frame: Frame, context: Context) -> list[Mask]:
     """For each of these nodes the rows it matches by itself."""
-    evaluation = _Evaluation(frame, context)
+    evaluation = Evaluation(frame, context)
     return [evaluation.node(node) & frame.present for node in nodes]
 
 
-class _Evaluation:
-    """One frame being looked at; rows nobody lives in come out either way."""
+class Evaluation:
+    """One frame being looked at, each distinct clause once; rows nobody lives in come out either way."""
 
     def __init__(self, frame: Frame, context: Context) -> None:
         self.frame = frame

@@ -70,12 +70,14 @@ class _Circle(BadValue):
 
 
 class _Parser:
-    """`within`: the segments this rule is part of. `known`: rules of segments already put in their places."""
+    """`within`: the segments this rule is part of. `known`: rules of segments already read, or what is wrong."""
 
-    def __init__(self, catalog: Catalog, *, within: tuple[UUID, ...], known: dict[UUID, Group] | None = None) -> None:
+    def __init__(
+        self, catalog: Catalog, *, within: tuple[UUID, ...], known: dict[UUID, Group | BadValue] | None = None
+    ) -> None:
         self.catalog = catalog
         self.within = within
-        self.known = {} if known is None else known
+        self.known: dict[UUID, Group | BadValue] = {} if known is None else known
         self.problems: list[Problem] = []
         self.clauses = 0
         self.bytes = 0
@@ -208,11 +210,17 @@ class _Parser:
 
     def _rule_of(self, segment: UUID, raw: object) -> Group:
         if segment not in self.known:
-            parser = _Parser(self.catalog, within=(*self.within, segment), known=self.known)
-            rule = parser.rule(raw)
-            if parser.circle:
-                raise _Circle
-            if rule is None or parser.problems:
-                raise BadValue(f"The segment named here needs attention. {parser.problems[0]}")
-            self.known[segment] = rule.root
-        return self.known[segment]
+            self.known[segment] = self._read(segment, raw)
+        found = self.known[segment]
+        if isinstance(found, BadValue):
+            raise found
+        return found
+
+    def _read(self, segment: UUID, raw: object) -> Group | BadValue:
+        parser = _Parser(self.catalog, within=(*self.within, segment), known=self.known)
+        rule = parser.rule(raw)
+        if parser.circle:
+            return _Circle()
+        if rule is None or parser.problems:
+            return BadValue(f"The segment named here needs attention. {parser.problems[0]}")
+        return rule.root

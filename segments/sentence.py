@@ -34,14 +34,16 @@ SPELLED_OUT = 6
 
 def sentence(rule: Rule, catalog: Catalog, names: CodeNames | None = None) -> str:
     """For example: People where State is “MA” or “NH”, and Birth date gives an age of 50 to 74."""
-    teller = _Teller(catalog, names or {})
+    teller = Teller(catalog, names or {})
     root = rule.root
     if root.match == "none":
         return f"People where none of these is true: {'; '.join(teller.node(item) for item in root.items)}."
     return f"People where {teller.joined(root, ', ')}."
 
 
-class _Teller:
+class Teller:
+    """Tells clauses and groups by the names of this catalog."""
+
     def __init__(self, catalog: Catalog, names: CodeNames) -> None:
         self.catalog = catalog
         self.names = names
