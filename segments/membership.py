@@ -213,10 +213,11 @@ def was_in(segment: Segment, contact_id: UUID, at: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """A person in a segment: `since` when (None: since before what is kept in short), `until` when (None: still)."""
+    """A person in a segment: since when (at least, where that is not known `exactly`), and until when (None: still)."""
 
     segment: Segment
-    since: datetime | None
+    since: datetime
+    exactly: bool
     until: datetime | None
 
 
@@ -238,7 +239,8 @@ def segments_of(contact_id: UUID) -> list[Stay]:
         with suppress(MembershipUnreadable):
             moves = bitmaps.moves(chain, numbers[0])
             if moves is not None:
-                stays.append(Stay(chain[-1].segment, *moves))
+                since, until = moves
+                stays.append(Stay(chain[-1].segment, since or chain[0].taken_at, since is not None, until))
     return sorted(stays, key=lambda stay: (stay.until is not None, stay.segment.name.casefold()))
 
 

@@ -2,7 +2,7 @@ from django.urls import path
 
 from segments import export_views
 from segments.search_views import find_people
-from segments.views import building, members, pages
+from segments.views import building, members, pages, person
 
 app_name = "segments"
 urlpatterns = [
@@ -32,4 +32,5 @@ urlpatterns = [
     path("<uuid:segment_id>/archive", pages.archive, name="archive"),
     path("<uuid:segment_id>/restore", pages.restore, name="restore"),
     path("people", find_people, name="find_people"),
+    path("people/<uuid:contact_id>", person.for_contact, name="for_contact"),
 ]

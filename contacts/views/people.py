@@ -19,7 +19,11 @@ from contacts.values import display, masked
 from core.errors import DomainError
 
 #: Parts of a contact's page that rooms above supply; each is asked for by its address.
-PARTS = (("Consent", "consent:for_contact"), ("Timeline", "delivery:for_contact"))
+PARTS = (
+    ("Consent", "consent:for_contact"),
+    ("Segments", "segments:for_contact"),
+    ("Timeline", "delivery:for_contact"),
+)
 
 
 def _id(text: str | None) -> UUID | None:

@@ -247,11 +247,13 @@ def test_a_persons_page_says_where_they_are_and_were(told: Any, django_assert_ma
     told(ma, START + MINUTE), told(ny, START + MINUTE)
     with django_assert_max_num_queries(3):
         stays = membership.segments_of(person)
-    assert [(s.segment.name, s.since, s.until) for s in stays] == [
-        ("NY", START + MINUTE, None),
-        ("MA", None, START + MINUTE),
+    assert [(s.segment.name, s.since, s.exactly, s.until) for s in stays] == [
+        ("NY", START + MINUTE, True, None),
+        ("MA", START, False, START + MINUTE),
     ]
-    assert [(s.segment.name, s.since, s.until) for s in membership.segments_of(other)] == [("MA", None, None)]
+    assert [(s.segment.name, s.since, s.exactly, s.until) for s in membership.segments_of(other)] == [
+        ("MA", START, False, None)
+    ]
     assert membership.segments_of(uuid4()) == []
 
 
