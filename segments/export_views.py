@@ -148,7 +148,7 @@ def _detail(request: StaffRequest, export: Export, form: ExportDecisionForm) -> 
         "may_download": user.may(Action.EXPORTS_DOWNLOAD) and own and is_open and export.state == State.APPROVED,
     }
     known = contacts.attributes()
-    context["columns"] = [(known[key].label, known[key].sensitivity) for key in export.attributes if key in known]
+    context["columns"] = [known[key] for key in export.attributes if key in known]
     context["asked_by"] = context["names"].get(export.requested_by, "")
     context["decided_by"] = context["names"].get(export.decided_by, "")
     try:

@@ -44,12 +44,10 @@ class ExportForm(forms.Form):
         label="Business associate",
         required=False,
         max_length=120,
-        help_text="With whom the agreement is. Without one in force nothing goes to anybody else.",
+        help_text="With an agreement in force.",
     )
-    agreed_on = forms.DateField(label="Agreement signed on", required=False, widget=DATE)
-    agreed_until = forms.DateField(
-        label="Agreement ends on", required=False, widget=DATE, help_text="Empty: it holds until it is ended."
-    )
+    agreed_on = forms.DateField(label="Signed on", required=False, widget=DATE, help_text="The agreement with them.")
+    agreed_until = forms.DateField(label="Ends on", required=False, widget=DATE, help_text="Empty: until it is ended.")
     paid = forms.BooleanField(label="We are given something in return for this file", required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
