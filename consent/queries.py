@@ -71,38 +71,6 @@ def facts_for(
     return {i: facts(found.get(i, {}), signed.get(i)) if i in said else NOTHING_SAID for i in ids}
 
 
-# The last words of everybody on one topic, by their numbers (0: never said); state.facts says what they add up to.
-IN_STATE = """
-SELECT contact_id FROM (
-    SELECT contact_id,
-        max(number) FILTER (WHERE topic_id IS NOT NULL) AS last,
-        coalesce(max(number) FILTER (WHERE topic_id IS NOT NULL AND act = 'opt_in'), 0) AS yes,
-        coalesce(max(number) FILTER (WHERE topic_id IS NOT NULL AND act = 'opt_out'), 0) AS no,
-        coalesce(max(number) FILTER (WHERE topic_id IS NULL AND act = 'opt_out_all'), 0) AS out,
-        coalesce(max(number) FILTER (WHERE topic_id IS NULL AND act = 'opt_in'), 0) AS taken_back
-    FROM consent_ledgerentry
-    WHERE (topic_id = %(topic)s AND act IN ('opt_in', 'opt_in_voided', 'opt_out')
-           OR topic_id IS NULL AND act IN ('opt_in', 'opt_out_all'))
-      AND (%(at)s::timestamptz IS NULL OR at <= %(at)s)
-    GROUP BY contact_id
-) words
-WHERE CASE WHEN no = last OR (out > taken_back AND NOT (yes IS NOT DISTINCT FROM last AND yes > out)) THEN 'opted_out'
-           WHEN yes = last THEN 'opted_in' END = %(state)s
-"""
-
-
-def ids_in_state(topic_id: UUID, state: str, at: datetime | None = None) -> set[UUID]:
-    """Everybody who is "opted_in" or "opted_out" by their own word; whoever is in neither made no choice.
-
-    One statement, however many people; opted out is who left the topic or everything. Deleted people are among them.
-    """
-    if state not in ("opted_in", "opted_out"):
-        raise ValueError(state)
-    with connection.cursor() as cursor:
-        cursor.execute(IN_STATE, {"topic": topic_id, "state": state, "at": at})
-        return {row[0] for row in cursor.fetchall()}
-
-
 def _best(rows: Iterable[Sequence[Any]], now: datetime) -> dict[UUID, AuthorizationFacts]:
     """Of several authorizations of a person the one that carries most: complete, in force, for marketing, newest."""
     best: dict[UUID, tuple[tuple[Any, ...], AuthorizationFacts]] = {}

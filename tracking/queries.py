@@ -1,15 +1,13 @@
 """What came back, counted. A click that turns out to be part of a burst counts as machine, whatever it seemed."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
-from core.clock import now as _now
 from tracking.models import Event
 from tracking.sums import JUDGED, Tally, sums_of
 from tracking.verdict import BURST
@@ -140,32 +138,3 @@ def events_for_contact(contact_id: UUID, *, limit: int = 200) -> list[Happened]:
     with connection.cursor() as cursor:
         cursor.execute(sql, {"contact": contact_id, "burst": BURST.total_seconds(), "limit": limit})
         return [Happened(*row) for row in cursor.fetchall()]
-
-
-def engaged(
-    kind: str, origin_ids: Iterable[UUID] | None = None, since: datetime | None = None, *, machines: bool = False
-) -> set[UUID]:
-    """Everybody who opened, clicked or unsubscribed (`kind`) any of these origins (None: any) since then.
-
-    What cannot be told counts, what is probably a machine does not, unless `machines`.
-    """
-    conditions = ["kind = %(kind)s", "at >= %(since)s", "at <= %(now)s"]
-    # A burst may begin just before `since`; the window must see its start, the answer must not.
-    params: dict[str, Any] = {
-        "kind": kind,
-        "since": since - BURST if since else datetime.min.replace(tzinfo=_now().tzinfo),
-        "now": _now(),
-        "from": since,
-        "burst": BURST.total_seconds(),
-    }
-    if origin_ids is not None:
-        conditions.append("origin_id = ANY(%(origins)s)")
-        params["origins"] = list(origin_ids)
-    judged = JUDGED.format(where=" AND ".join(conditions))
-    sql = f"""SELECT DISTINCT contact_id FROM ({judged}) j
-              WHERE (%(from)s::timestamptz IS NULL OR at >= %(from)s)"""  # noqa: S608 -- constants of this module
-    if not machines:
-        sql += " AND verdict <> 'machine'"
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        return {row[0] for row in cursor.fetchall()}

@@ -1,4 +1,4 @@
-"""Who opted in and out, as clauses ask it: what consent.queries.ids_in_state says of people who are still there."""
+"""Who opted in and out, as clauses ask it: by their own last words, as consent.state takes them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -49,8 +49,7 @@ def _states(topic: UUID, base: tuple[Flags, Flags] | None, facts: Facts) -> tupl
     both = ((TOPIC, topic), EVERYTHING)
     held = [some if isinstance(some := facts.opened.get(s), Words) else words.empty() for s in both]
     if base is None:
-        length = max((int(some.numbers[-1]) + 1 for some in held if len(some)), default=0)
-        base = words.states(*(words.dense(some, length) for some in held))
+        base = words.everybody(held[0], held[1])
         memory.put(_key(topic, facts), base, base[0].nbytes * 2)
     later = [answers.later(facts, subject, Words) or words.empty() for subject in both]
     whom = np.union1d(later[0].numbers, later[1].numbers)

@@ -32,21 +32,23 @@ def empty() -> Words:
 
 
 def unpacked(numbers: bytes, said: bytes) -> Words:
-    """Words from what PostgreSQL sends: int4 and int8 values, one after another; each person once."""
-    who = np.frombuffer(numbers, dtype=">i4").astype(np.uint32)
-    order = np.argsort(who, kind="stable")
-    return Words(who[order], np.frombuffer(said, dtype=">i8").astype(np.int64)[order])
+    """The last word of everybody, from int4 and int8 values as PostgreSQL sends them, one after another."""
+    return _last(
+        np.frombuffer(numbers, dtype=">i4").astype(np.uint32), np.frombuffer(said, dtype=">i8").astype(np.int64)
+    )
 
 
 def joined(one: Words, other: Words) -> Words:
     """The last word of everybody in either."""
     if len(one) == 0 or len(other) == 0:
         return one if len(one) else other
-    numbers = np.concatenate([one.numbers, other.numbers])
-    said = np.concatenate([one.said, other.said])
+    return _last(np.concatenate([one.numbers, other.numbers]), np.concatenate([one.said, other.said]))
+
+
+def _last(numbers: Ints, said: Ints) -> Words:
     order = np.lexsort((said, numbers))
     numbers, said = numbers[order], said[order]
-    last = np.append(numbers[1:] != numbers[:-1], True)
+    last = np.append(numbers[1:] != numbers[:-1], True)[: len(numbers)]
     return Words(numbers[last], said[last])
 
 
@@ -58,16 +60,20 @@ def of(words: Words, whom: Ints) -> Ints:
     return np.where(words.numbers[places] == whom, words.said[places], 0)
 
 
-def dense(words: Words, length: int) -> Ints:
-    """One place a number from 0 on."""
-    said = np.zeros(length, dtype=np.int64)
-    said[words.numbers] = words.said
-    return said
-
-
 def states(topic: Ints, everything: Ints) -> tuple[Flags, Flags]:
     """Who is in and who is out, given the last words on the topic and on everything, one place a person."""
     inside = (topic & 3) == IN
     # Whoever opted in to the topic after opting out of everything is in.
     out_of_all = ((everything & 3) == OUT) & ~(inside & (topic > everything))
     return inside & ~out_of_all, ((topic & 3) == OUT) | out_of_all
+
+
+def everybody(topic: Words, everything: Words) -> tuple[Flags, Flags]:
+    """Who is in and who is out, one place a number from 0 on; few ever say anything about everything."""
+    length = max((int(some.numbers[-1]) + 1 for some in (topic, everything) if len(some)), default=0)
+    inside, outside = np.zeros((2, length), dtype=np.bool_)
+    acts = (topic.said & 3).astype(np.uint8)
+    inside[topic.numbers], outside[topic.numbers] = acts == IN, acts == OUT
+    whom = everything.numbers
+    inside[whom], outside[whom] = states(of(topic, whom), everything.said)
+    return inside, outside

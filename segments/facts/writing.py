@@ -68,6 +68,8 @@ def write(subject: Subject, generation: int) -> bool:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s, hashtext(%s))", [_WRITER, f"{kind} {key}"])
         if not cursor.fetchone()[0]:
             return False
+        # A million ids find their numbers in memory, or they go through temporary files.
+        cursor.execute("SET LOCAL work_mem = '128MB'")
     head = files.heads([kind]).get(subject)
     if (head.generation if head else 0) != generation:
         return False

@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 
 from consent.models import Act, LedgerEntry, Source, Topic
-from consent.queries import ids_in_state
+from consent.queries import facts_for
 from contacts import commands as contacts
 from contacts.models import Contact
 from core import clock
@@ -176,9 +176,11 @@ class Tables:
     def expected(self, clause: Clause) -> set[int]:
         """Contact numbers of the living that a clause holds for."""
         if isinstance(clause, TopicIs):
-            said = {state: ids_in_state(clause.topic, state, self.at) for state in ("opted_in", "opted_out")}
-            said["no_choice"] = self.numbers.keys() - said["opted_in"] - said["opted_out"]
-            return {self.numbers[i] for i in said[clause.state] if i in self.numbers}
+            said = facts_for(self.numbers, clause.topic, self.at)
+            out = {i for i, facts in said.items() if facts.opted_out or facts.opted_out_all}
+            inside = {i for i, facts in said.items() if facts.opted_in} - out
+            states = {"opted_in": inside, "opted_out": out, "no_choice": said.keys() - inside - out}
+            return {self.numbers[i] for i in states[clause.state]}
         assert isinstance(clause, Engaged)
         counts = Counter(who for who in self._who(clause) if who in self.numbers)
         return {self.numbers[who] for who, count in counts.items() if count >= clause.times.least}

@@ -77,22 +77,9 @@ def test_postgresql_counts_as_the_rule_says(rows):
             people = [next(v for v in ("human", "unknown", "machine") if v in seen) for seen in best.values()]
             for verdict in ("human", "unknown", "machine"):
                 assert getattr(figures.people, verdict) == people.count(verdict)
-            assert queries.engaged(kind, [ORIGIN]) == {r.contact_id for r in mine if verdicts[r.pk] != "machine"}
         assert sum(f.total.all for f in counts.links.values()) == counts.clicks.total.all
         assert counts.unsubscribes == len({r.contact_id for r in made if r.kind == "unsubscribe"})
         transaction.set_rollback(True)
-
-
-def test_engaged_sees_only_what_is_asked():
-    write(
-        [(PEOPLE[0], "open", 0, 0, "human"), (PEOPLE[1], "open", 0, 0, "unknown"), (PEOPLE[2], "open", 0, 0, "machine")]
-    )
-    assert queries.engaged("open") == {PEOPLE[0], PEOPLE[1]}
-    assert queries.engaged("open", [uuid7()]) == set()
-    assert queries.engaged("open", []) == set()
-    assert queries.engaged("open", since=clock.now() - timedelta(hours=1)) == set()
-    assert queries.engaged("open", since=clock.now() - timedelta(days=2)) == {PEOPLE[0], PEOPLE[1]}
-    assert queries.engaged("click") == set()
 
 
 def test_people_are_counted_when_they_first_came():
