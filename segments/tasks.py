@@ -7,9 +7,9 @@ from segments.store import care, rows, writing
 
 
 @shared_task(name="segments.write_partition")
-def write_partition(number: int) -> None:
+def write_partition(partition_id: int) -> None:
     """Take the changes of one partition into it."""
-    writing.write(number)
+    writing.write(partition_id)
 
 
 @shared_task(name="segments.sweep_store")
@@ -20,9 +20,9 @@ def sweep_store() -> None:
 
 
 @shared_task(name="segments.look_at_partition")
-def look_at_partition(number: int) -> None:
+def look_at_partition(partition_id: int) -> None:
     """Hold one partition against its records."""
-    care.look(number)
+    care.look(partition_id)
 
 
 @shared_task(name="segments.check_store")

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
 from audit.models import Entry
@@ -512,3 +513,12 @@ def test_a_crowd_of_changes_is_written_before_it_is_read(monkeypatch: pytest.Mon
     assert by_store() == by_records()
     assert Partition.objects.count() == 1
     assert not ContactChange.objects.exists()
+
+
+def test_the_store_can_be_made_anew_by_command(capsys: pytest.CaptureFixture[str]) -> None:
+    people(5)
+    (partition,) = written()
+    call_command("rebuild_store", "--partition", str(partition.number))
+    assert "1 of 1" in capsys.readouterr().out
+    assert rebuilt() == ["asked"]
+    assert by_store() == by_records()
