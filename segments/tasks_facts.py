@@ -17,6 +17,6 @@ def write_facts() -> None:
 
 
 @shared_task(name="segments.write_fact_file")
-def write_fact_file(kind: str, subject: str, generation: int) -> None:
-    """Write one file, unless somebody did since it was found due."""
-    writing.write((kind, UUID(subject)), generation)
+def write_fact_file(kind: str, subject_id: str, epoch: int) -> None:
+    """Write one file, unless it is no longer of that generation (`epoch`): somebody did since it was found due."""
+    writing.write((kind, UUID(subject_id)), epoch)

@@ -22,7 +22,7 @@ _TRIES = 3
 def context_for(rule: Rule, at: datetime | None = None) -> Context:
     """What a rule needs beside people's values, now or as of `at`: what happened and was said until then.
 
-    At most a dozen statements, however many clauses, people and mailings; two more a snapshot.
+    At most a dozen statements, however many clauses, people and mailings; one more a snapshot.
     """
     base = Context(at or clock.now(), ZoneInfo(Organization.current().time_zone))
     return Context(base.now, base.zone, sets(asked_of_facts(rule), base, at))
