@@ -1,6 +1,6 @@
 from django.urls import path
 
-from segments import api, export_api, membership_api
+from segments import api, explain_api, export_api, membership_api
 from segments.search_api import SearchContacts
 
 urlpatterns = [
@@ -22,6 +22,7 @@ urlpatterns = [
     path("segments/<uuid:segment_id>/watch", membership_api.WatchOfSegment.as_view(), name="segment-watch"),
     path("segments/<uuid:segment_id>/exports", export_api.ExportsOfSegment.as_view(), name="segment-export-new"),
     path("segments/<uuid:segment_id>", api.OneSegment.as_view(), name="segment"),
+    path("segments/<uuid:segment_id>/explain", explain_api.ExplainSegment.as_view(), name="segment-explain"),
     path("segments/<uuid:segment_id>/count", api.CountOfSegment.as_view(), name="segment-count"),
     path("contacts/search", SearchContacts.as_view(), name="contacts-search"),
 ]

@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from segments.catalog import Catalog
 from segments.columns import Frame
 from segments.context import Context
 from segments.evaluate import Evaluation
-from segments.sentence import CodeNames, Teller
+from segments.sentence import Teller
 from segments.tree import Clause, Group, InSegment, Node, Rule, below
 
 _GROUPS = {"all": "all of these are true", "any": "at least one of these is true", "none": "none of these is true"}
@@ -36,14 +35,12 @@ class Why:
         return inside or ([self] if self.decides and not isinstance(self.node, Group) else [])
 
 
-def explain(
-    rule: Rule, frame: Frame, context: Context, catalog: Catalog, names: CodeNames, there: Callable[[Clause], str]
-) -> Why:
+def explain(rule: Rule, frame: Frame, context: Context, teller: Teller, there: Callable[[Clause], str]) -> Why:
     """`frame` has one row, that person's; `there` says what is known of what a clause asks, as far as one may see it.
 
     A clause that stands in two places counts in each.
     """
-    explainer = _Explainer(Evaluation(frame, context), Teller(catalog, names), there)
+    explainer = _Explainer(Evaluation(frame, context), teller, there)
     explainer.decide(rule.root)
     return explainer.why(rule.root, ())
 

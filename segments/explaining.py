@@ -18,6 +18,7 @@ from segments.explain import Why, explain
 from segments.facts.lookup import context_for
 from segments.models import Segment
 from segments.rules import parse
+from segments.sentence import Teller
 from segments.tree import About, Clause, DateIs, Empty, HasCode
 
 NOTHING = "nothing is known"
@@ -31,7 +32,7 @@ def why(segment: Segment, contact: Contact, *, reason: str, by: By) -> Why:
     record = reveals.reveal(contact, reason=reason, by=by)
     frame = columns.of_people([(contact.number, contact.pk, record)], frames.kinds_of(rule, catalog))
     known = _Known(record, attributes())
-    found = explain(rule, frame, context_for(rule), catalog, queries.code_names(rule), known.of)
+    found = explain(rule, frame, context_for(rule), Teller(catalog, queries.code_names(rule)), known.of)
     audit.record("segment.explained", by=by, target=segment, subject=contact.pk, fields=queries.fields_of(rule))
     return found
 
@@ -59,9 +60,7 @@ def _entries(entries: list[Coded], asked: tuple[str, ...]) -> str:
     known = tuple(sorted({entry.code.upper() for entry in entries}))
     among = {code for first, last in codes.runs(known, asked) for code in known[first:last]} if asked else set(known)
     told = [
-        entry.code
-        + (f" from {entry.start}" if entry.start else "")
-        + (f" until {entry.stop}" if entry.stop else "")
+        entry.code + (f" from {entry.start}" if entry.start else "") + (f" until {entry.stop}" if entry.stop else "")
         for entry in entries
         if entry.code.upper() in among
     ]

@@ -143,3 +143,33 @@ def test_a_refused_question_counts_also_under_an_idempotency_key(
         reader.ask("post", "/count", {"rule": IN_MA}, 403, **{"Idempotency-Key": f"k{n}"})
     assert Question.objects.count() == 2
     reader.ask("post", "/count", {"rule": IN_MA}, 429, **{"Idempotency-Key": "k9"})
+
+
+def test_a_rule_of_version_1_is_taken_and_given_back_as_version_2(machine: Machine) -> None:
+    old = {"version": 1, "root": {"all": [{"event": "opened", "op": "did_not", "days": 30}]}}
+    made = machine.ask("post", "", {"name": "A", "rule": old}, 201)
+    new = {"event": "opened", "op": "did_not", "when": {"in_last": {"days": 30}}}
+    assert made["rule"] == rule(new)
+    jsonschema.validate(made["rule"], machine.ask("get", "/schema"))
+
+
+def test_a_circle_is_refused_with_its_clause(machine: Machine) -> None:
+    one = machine.ask("post", "", {"name": "A", "rule": IN_MA}, 201)
+    two = machine.ask("post", "", {"name": "B", "rule": rule({"segment": one["id"], "op": "in"})}, 201)
+    circle = {"name": "A", "rule": rule(is_("state", "MA"), {"any": [{"segment": two["id"], "op": "not_in"}]})}
+    error = machine.ask("put", f"/{one['id']}", circle, 400)["error"]
+    assert error["message"].startswith("Clause 2.1: A segment cannot be part of itself")
+    assert error["fields"]["rule"][0]["path"] == "root.all[1].any[0]"
+
+
+def test_a_person_is_explained_to_whoever_may_reveal_them(machine: Machine, client: Client) -> None:
+    (i,) = make_people(1, state="NY")
+    segment = SegmentFactory(rule=rule(is_("state", "MA"), has("E11.*")))
+    asked = {"contact": str(i), "reason": "They asked."}
+    found = machine.ask("post", f"/{segment.pk}/explain", asked)
+    assert [(one["says"], one["held"], one["there"], one["decides"]) for one in found["items"]] == [
+        ("State is “MA”", False, "NY", True),
+        ("Conditions has E11.* (whole family)", False, "no such entry", True),
+    ]
+    machine.ask("post", f"/{segment.pk}/explain", {**asked, "reason": ""}, 400)
+    Machine(client, "segments.view", "segments.edit").ask("post", f"/{segment.pk}/explain", asked, 403)

@@ -14,6 +14,7 @@ from core.actors import SYSTEM
 from segments import commands, explaining
 from segments.explain import Why, explain
 from segments.rules import parse
+from segments.sentence import Teller
 from segments.tree import Group
 from tests.accounts.factories import UserFactory
 from tests.contacts.factories import make_people
@@ -29,7 +30,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 def why(raw: dict[str, Any], person: Someone, world: World) -> Why:
     parsed = parse(raw, make.CATALOG)
     frame, context = framed(parsed, [person], world)
-    return explain(parsed, frame, context, make.CATALOG, {}, lambda clause: "")
+    return explain(parsed, frame, context, Teller(make.CATALOG, {}), lambda clause: "")
 
 
 def leaves(found: Why) -> list[Why]:
