@@ -119,6 +119,12 @@ class LedgerEntry(models.Model):
                 condition=models.Q(authorization_id__isnull=False),
             ),
             models.Index(fields=["import_id"], name="ledger_import", condition=models.Q(import_id__isnull=False)),
+            # What somebody looks for in millions of opt-ins.
+            models.Index(fields=["act", "-number"], name="ledger_act", condition=~models.Q(act="opt_in")),
+            models.Index(fields=["source", "-number"], name="ledger_source"),
+            models.Index(
+                fields=["at", "contact_id"], name="ledger_left", condition=models.Q(act__in=["opt_out", "opt_out_all"])
+            ),
         ]
 
     def __str__(self) -> str:
@@ -172,7 +178,14 @@ class Suppression(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["address_hash", "topic"], name="suppression_once", nulls_distinct=False)
         ]
-        indexes = [models.Index(fields=["-at"], name="suppression_at")]
+        indexes = [
+            models.Index(fields=["-at"], name="suppression_at"),
+            models.Index(
+                fields=["-at", "-id"],
+                name="suppression_now",
+                condition=models.Q(topic__isnull=True, released_at__isnull=True),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"Suppression {self.pk}"

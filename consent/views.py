@@ -23,6 +23,7 @@ from consent.forms import CheckForm, ExportForm, FindForm, LedgerFilter, Release
 from consent.models import Authorization, Export, LedgerEntry, Suppression
 from core import clock
 from core.errors import DomainError
+from core.paging import Bounded
 from phi.blind import normalise_email
 
 PAGE = 25
@@ -70,7 +71,7 @@ def ledger(request: StaffRequest) -> HttpResponse:
     contact_ids = _ids(request.GET.getlist("contact"))
     chosen = form.chosen() if form.is_bound else {}
     found = queries.ledger(contact_ids=contact_ids, **chosen)
-    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    page = Bounded(found, PAGE).get_page(request.GET.get("page"))
     name_recorders(page.object_list)
     return render(
         request,

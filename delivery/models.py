@@ -269,7 +269,7 @@ class Tally(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["origin_id", "outcome"], name="tally_by_origin"),
+            models.Index(fields=["origin_id", "outcome", "at"], name="tally_of_origin"),
             models.Index(fields=["at"], name="tally_by_time"),
         ]
 

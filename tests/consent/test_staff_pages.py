@@ -23,7 +23,7 @@ from core.actors import PATIENT, SYSTEM
 from core.ids import uuid7
 from phi import blind
 from tests.accounts.factories import UserFactory, sign_in
-from tests.consent.factories import DOCUMENT, EVIDENCE, TopicFactory, contact, opted_in
+from tests.consent.factories import DOCUMENT, EVIDENCE, LedgerEntryFactory, TopicFactory, contact, opted_in
 
 pytestmark = pytest.mark.django_db
 
@@ -481,3 +481,15 @@ def test_the_ledger_says_all_of_what_is_about_everything_and_nothing_of_the_rest
     page = client.get(reverse("consent:ledger")).content.decode()
     assert page.count('<td data-label="Topic">—</td>') == 1
     assert page.count(">all<") == 1
+
+
+def test_a_ledger_of_many_rows_says_so_instead_of_counting_them_all(client, officer, monkeypatch):
+    monkeypatch.setattr("core.paging.Bounded.LIMIT", 3)
+    topic = TopicFactory()
+    LedgerEntryFactory.create_batch(5, topic=topic)
+    LedgerEntryFactory(topic=topic, act="opt_out")
+    page = client.get(reverse("consent:ledger")).content.decode()
+    assert "1–3 of more than 3 acts" in page
+    narrowed = client.get(reverse("consent:ledger"), {"act": "opt_out"}).content.decode()
+    assert "1–1 of 1 act" in narrowed
+    assert "more than" not in narrowed
