@@ -38,7 +38,7 @@ class Facts:
 
 def of(subjects: Sequence[Subject], until: datetime | None, *, by_files: bool) -> Facts:
     """What there is at or before `until` (None: all)."""
-    heads = files.heads({kind for kind, _ in subjects}) if by_files else {}
+    heads = files.heads({kind for kind, _ in subjects}, {about for _, about in subjects}) if by_files else {}
     # A file with anything later than asked for is of no use: a later click may have made a machine's of an earlier one.
     usable = {
         subject: head

@@ -66,11 +66,13 @@ class Head:
 _NEXT = RawSQL("pg_snapshot_xmax(pg_current_snapshot())::text::bigint + carillon_xid_base()", [])
 
 
-def heads(kinds: Iterable[str]) -> dict[Subject, Head]:
-    """The files of these kinds."""
+def heads(kinds: Iterable[str], about: Iterable[UUID] | None = None) -> dict[Subject, Head]:
+    """The files of these kinds (about these)."""
     fields = [field.name for field in dataclasses.fields(Head)]
-    found = FactFile.objects.filter(kind__in=list(kinds), before_xid__lte=_NEXT).values_list(*fields)
-    return {(row[1], row[2]): Head(*row) for row in found}
+    found = FactFile.objects.filter(kind__in=list(kinds), before_xid__lte=_NEXT)
+    if about is not None:
+        found = found.filter(subject__in=list(about))
+    return {(row[1], row[2]): Head(*row) for row in found.values_list(*fields)}
 
 
 def _aad(file: FactFile | Head) -> bytes:

@@ -22,9 +22,8 @@ from segments.models import FactFile
 MUCH, SHARE, LONG = 2_000, 10, timedelta(minutes=10)
 #: So many transactions ago a file that nothing came to may have been looked at last.
 BEHIND = 1_000
-#: Advisory locks: of all writers, against whoever forgets; and, with the subject's hash, of one subject's writer.
-#: All there are.
 KINDS = (RECEIVED, OPEN, CLICK, TOPIC)
+#: Advisory locks: of all writers, against whoever forgets; and, with the subject's hash, of one subject's writer.
 _WRITERS, _WRITER = 0xFAC7, 0xFAC8
 
 
@@ -70,7 +69,7 @@ def write(subject: Subject, generation: int) -> bool:
             return False
         # A million ids find their numbers in memory, or they go through temporary files.
         cursor.execute("SET LOCAL work_mem = '128MB'")
-    head = files.heads([kind]).get(subject)
+    head = files.heads([kind], [key]).get(subject)
     if (head.generation if head else 0) != generation:
         return False
     try:
