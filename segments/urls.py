@@ -21,6 +21,7 @@ urlpatterns = [
     path("<uuid:segment_id>/export", export_views.export_new, name="export_new"),
     path("<uuid:segment_id>/export/leaves", export_views.export_preview, name="export_preview"),
     path("overlap", members.overlap, name="overlap"),
+    path("why", members.why, name="why"),
     path("<uuid:segment_id>", pages.segment_detail, name="detail"),
     path("<uuid:segment_id>/edit", building.segment_edit, name="edit"),
     path("<uuid:segment_id>/count", pages.segment_count, name="count"),

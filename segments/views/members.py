@@ -1,5 +1,6 @@
 """Who is in a segment: look now, keep its history, keep a snapshot, compare two."""
 
+from contextlib import suppress
 from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
@@ -7,17 +8,18 @@ from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from accounts.policy import Action
 from accounts.requests import StaffRequest, may
+from contacts.models import Contact
 from core import clock
 from core.errors import DomainError
 from core.models import Organization
 from segments import catalog as catalogs
-from segments import commands, counting, membership, queries, uses
+from segments import commands, counting, explaining, membership, queries, uses
 from segments.models import Membership, Segment
 from segments.rules import parse
 from segments.views.shared import live
@@ -110,14 +112,14 @@ def move_people(request: StaffRequest, segment_id: UUID) -> HttpResponse:
         raise PermissionDenied
     segment = get_object_or_404(Segment, pk=segment_id)
     ids, unknown = membership.people_named(request.POST.get("names", "").splitlines()[:10_000])
-    move, done = (commands.remove_people, "out") if "remove" in request.POST else (commands.add_people, "in")
+    move, done = (commands.remove_people, "taken out") if "remove" in request.POST else (commands.add_people, "put in")
     try:
         moved = move(segment, ids, by=request.user)
     except DomainError as refusal:
         messages.error(request, str(refusal))
     else:
         more = f" {len(unknown):,} of what you typed is nobody's address or id." if unknown else ""
-        messages.success(request, f"{moved:,} {'person' if moved == 1 else 'people'} put {done}.{more}")
+        messages.success(request, f"{moved:,} {'person' if moved == 1 else 'people'} {done}.{more}")
     return redirect("segments:detail", segment.pk)
 
 
@@ -155,3 +157,37 @@ def _bars(regions: list[tuple[str, int]]) -> list[tuple[str, float, float]]:
         bars.append((name, round(start, 2), round(width, 2)))
         start += width
     return bars
+
+
+@may(Action.CONTACTS_REVEAL)
+def why(request: StaffRequest) -> HttpResponse:
+    """Why one person is in a segment or not. People are found by POST, and told with a reason: it is a reveal."""
+    asked = request.POST if request.method == "POST" else request.GET
+    segments = sorted(queries.segments(), key=lambda segment: str(segment.name).casefold())
+    segment = next((s for s in segments if str(s.pk) == asked.get("segment", "")), None)
+    contact = contact_of(asked)
+    context: dict[str, Any] = {"segments": segments, "segment": segment, "contact": contact, "asked": asked}
+    if request.method == "POST":
+        context |= _told(request, segment, contact)
+    return render(request, "segments/why.html", context)
+
+
+def contact_of(asked: QueryDict) -> Contact | None:
+    """By the id a page of ours named, or by the email address or external id somebody typed."""
+    with suppress(ValueError):
+        if asked.get("contact"):
+            return Contact.objects.filter(pk=UUID(str(asked["contact"]))).first()
+    found, _ = membership.people_named([asked.get("who", "")])
+    return Contact.objects.filter(pk=found[0]).first() if len(found) == 1 else None
+
+
+def _told(request: StaffRequest, segment: Segment | None, contact: Contact | None) -> dict[str, Any]:
+    if segment is None:
+        return {"refusal": "Choose a segment."}
+    if contact is None:
+        return {"refusal": "Nobody has this email address or external id, or several people share it. Type it in full."}
+    try:
+        found = explaining.why(segment, contact, reason=request.POST.get("reason", ""), by=request.user)
+    except DomainError as refusal:
+        return {"refusal": str(refusal)}
+    return {"found": found, "deciding": found.deciding}

@@ -181,14 +181,14 @@ def test_codes_are_found_by_name_and_never_asked_for_in_an_address(marketer: Cli
 
 
 def test_an_analyst_asks_one_question_at_a_time_and_sees_no_sample(analyst: Client) -> None:
-    make_people(40, state=lambda n: "MA" if n < 20 else "NY")
+    make_people(90, state=lambda n: "MA" if n < 40 else "NY")
     page = text(analyst.get(reverse("segments:ask")))
     assert "Save segment" not in page
     url = reverse("segments:preview")
     assert "<strong>" not in text(analyst.post(url, STATE))
     assert not Question.objects.exists()
     page = text(analyst.post(url, {**STATE, "count": "1"}))
-    assert "About <strong>20 people</strong> match." in page
+    assert "About <strong>40 people</strong> match." in page
     assert "For example" not in page
     assert "•••" not in page
     page = text(analyst.post(url, {**STATE, "r-0.value": "ME", "count": "1"}))
@@ -202,10 +202,10 @@ def test_an_analyst_never_sees_a_count_somebody_else_took(analyst: Client) -> No
 
 
 def test_an_analyst_counts_a_saved_segment_as_carefully(analyst: Client) -> None:
-    make_people(12, state="MA")
+    make_people(40, state="MA")
     segment = SegmentFactory()
     page = text(analyst.post(reverse("segments:count", args=[segment.pk])))
-    assert "About <strong>10 people</strong>" in page
+    assert "About <strong>40 people</strong>" in page
     segment.refresh_from_db()
     assert segment.last_count is None
 
