@@ -78,11 +78,13 @@ def _facts(record: Record, live: dict[str, Attribute], *, revealed: bool) -> dic
     return {"facts": facts, "lists": lists, "revealed": revealed}
 
 
-def _parts(contact: Contact) -> list[dict[str, str]]:
+def _parts(contact: Contact, *, revealed: bool) -> list[dict[str, str]]:
+    """`?revealed`: the part may say what it says of a person in the clear, if its own rules let it."""
     parts = []
     for title, name in PARTS:
         try:
-            parts.append({"title": title, "url": reverse(name, args=[contact.pk])})
+            url = reverse(name, args=[contact.pk])
+            parts.append({"title": title, "url": f"{url}?revealed" if revealed else url})
         except NoReverseMatch:
             continue
     return parts
@@ -103,7 +105,7 @@ def _person(
         "contact": contact,
         "name": listing.name(record, live),
         "form": form,
-        "parts": _parts(contact),
+        "parts": _parts(contact, revealed=revealed),
         **_facts(record, live, revealed=revealed),
     }
     return render(request, "contacts/person.html", context)

@@ -20,8 +20,9 @@ SHOWN_FOR = timedelta(minutes=15)
 @may(Action.CONTACTS_VIEW)
 @require_GET
 def for_contact(request: StaffRequest, contact_id: UUID) -> HttpResponse:
-    """Where they are and were lately, as far as it is kept."""
-    revealed = request.user.may(Action.CONTACTS_REVEAL) and _revealed_lately(request, contact_id)
+    """Where they are and were lately, as far as it is kept; only on the page of a person just revealed."""
+    shown = "revealed" in request.GET and request.user.may(Action.CONTACTS_REVEAL)
+    revealed = shown and _revealed_lately(request, contact_id)
     stays = membership.segments_of(contact_id) if revealed else []
     return render(request, "segments/_of_person.html", {"revealed": revealed, "stays": stays})
 

@@ -26,12 +26,14 @@ def test_segments_are_shown_to_who_revealed_the_person_and_said_why(role: Role) 
     segment = SegmentFactory(name="Oncology", rule=rule(is_("state", "MA")))
     uses.watch(segment, by=user)
     membership.refresh(segment)
-    part = reverse("segments:for_contact", args=[person])
-    assert part in client.get(reverse("contacts:detail", args=[person])).content.decode()
+    plain = reverse("segments:for_contact", args=[person])
+    assert plain in client.get(reverse("contacts:detail", args=[person])).content.decode()
+    part = f"{plain}?revealed"
     assert "Oncology" not in client.get(part).content.decode()
     reveals.reveal(Contact.objects.get(pk=person), reason="They asked for it.", by=UserFactory(roles=[role]))
     assert "Oncology" not in client.get(part).content.decode()
     reveals.reveal(Contact.objects.get(pk=person), reason="They asked for it.", by=user)
+    assert "Oncology" not in client.get(plain).content.decode()
     shown = client.get(part).content.decode()
     assert ("Oncology" in shown) == (role != Role.APPROVER)
     with clock.set_to(clock.now() + timedelta(minutes=16)):
@@ -43,4 +45,7 @@ def test_who_is_in_no_segment_is_told_so() -> None:
     user, client = UserFactory(roles=[Role.MARKETER]), Client()
     sign_in(client, user)
     reveals.reveal(Contact.objects.get(pk=person), reason="They asked for it.", by=user)
-    assert "In none of the segments" in client.get(reverse("segments:for_contact", args=[person])).content.decode()
+    assert (
+        "In none of the segments"
+        in client.get(reverse("segments:for_contact", args=[person]) + "?revealed").content.decode()
+    )
