@@ -61,6 +61,7 @@ def keys() -> dict[str, str]:
 
 
 def caches() -> list[dict[str, str]]:
+    opened = f"opened columns of people, at most {settings.SEGMENTS_MEMORY // 2**20} MB a process; never on a disk"
     return [
         {
             "cache": alias,
@@ -68,7 +69,7 @@ def caches() -> list[dict[str, str]]:
             "holds": "counters of throttles, ids, counts",
         }
         for alias, options in settings.CACHES.items()
-    ]
+    ] + [{"cache": "segments.store", "backend": "process memory", "holds": opened}]
 
 
 def logs() -> list[dict[str, str]]:

@@ -29,6 +29,8 @@ from segments.store.part import SIZE
 LAY_OVER = 10_000
 #: How often a partition that is unreadable, or written meanwhile, is looked at again before giving up.
 ATTEMPTS = 4
+#: Partitions opened together: beyond memory's limit no more than these are ever held.
+AT_ONCE = 32
 _RECORD = 4_096  # bytes of an opened record in memory, about
 _ENTRIES = ["row", "start", "stop"]
 _ROWS = "rows"
@@ -153,6 +155,13 @@ def partitions(wanted: Wanted, kinds: Mapping[str, str], only: range | None) -> 
         for number in missing:
             writing.rebuild(number, "missing", seen=b"")
         heads = rows.heads(only)
+    numbers = list(heads)
+    for start in range(0, len(numbers), AT_ONCE):
+        yield from _opened({number: heads[number] for number in numbers[start : start + AT_ONCE]}, wanted, kinds)
+
+
+def _opened(heads: dict[int, rows.Head], wanted: Wanted, kinds: Mapping[str, str]) -> list[Opened]:
+    """These partitions, in order."""
     done: dict[int, Opened] = {}
     for _ in range(ATTEMPTS):
         _let_go(heads.values())
@@ -160,10 +169,11 @@ def partitions(wanted: Wanted, kinds: Mapping[str, str], only: range | None) -> 
         problems = _fill(opened, wanted, kinds)
         done |= {number: found for number, found in opened.items() if number not in problems}
         if not problems:
-            return iter([done[number] for number in sorted(done)])
+            return [done[number] for number in sorted(done)]
         for number, problem in problems.items():
             _mend(opened[number].head, problem)
-        heads |= rows.heads(only)
+        news = rows.heads(range(min(heads), max(heads) + 1))
+        heads = {number: news.get(number, head) for number, head in heads.items()}
     raise SealBroken("The column store could not be read, although it was made anew.")
 
 

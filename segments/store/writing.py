@@ -18,6 +18,9 @@ from phi.errors import KeyUnavailable, SealBroken
 from segments.store import files, rows, tables
 from segments.store.part import SIZE, Part, empty, laid_over
 
+#: More changes than these, and all are read anew, a lot at a time: it takes no longer, and less memory.
+MOST = 16_384
+
 
 @transaction.atomic
 def write(number: int) -> None:
@@ -92,8 +95,9 @@ def _write(number: int, old: "tuple[Part, tables.Note] | None", head: rows.Head 
     ids, numbers = rows.changes(first, stop)
     # After the changes were read: a change with an attribute that is defined later still is among the changes left.
     kinds, known = attributes()
-    if old is not None and covers(old[1], kinds):
-        part = laid_over(old[0], np.unique(numbers).astype(np.int64), opening.numbered(numbers), kinds)
+    touched = np.unique(np.array(numbers, dtype=np.int64))
+    if old is not None and len(touched) <= MOST and covers(old[1], kinds):
+        part = laid_over(old[0], touched, opening.numbered(touched.tolist()), kinds)
     else:
         part = empty(number)
         for people in opening.between(first, stop):

@@ -515,6 +515,26 @@ def test_a_crowd_of_changes_is_written_before_it_is_read(monkeypatch: pytest.Mon
     assert not ContactChange.objects.exists()
 
 
+def test_partitions_that_are_not_all_opened_at_once_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "AT_ONCE", 1)
+    at_the_edge()
+    people(25)
+    written()
+    _flip("coded:conditions", 0.1)
+    assert by_store() == by_records()
+    assert rebuilt() == ["unreadable", "unreadable"]
+
+
+def test_a_writer_with_too_many_changes_to_lay_over_reads_the_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    people(10)
+    written()
+    monkeypatch.setattr(writing, "MOST", 2)
+    people(5)
+    written()
+    assert not ContactChange.objects.exists()
+    assert by_store() == by_records()
+
+
 def test_the_store_can_be_made_anew_by_command(capsys: pytest.CaptureFixture[str]) -> None:
     people(5)
     (partition,) = written()
