@@ -20,6 +20,7 @@ from contacts.records import Record
 from core.actors import SYSTEM
 from segments import search
 from segments.columns import Frame, of_people
+from tests import browser
 from tests.accounts.factories import UserFactory, api_token, sign_in
 from tests.contacts.factories import make_people, make_person
 
@@ -189,3 +190,29 @@ def test_what_was_typed_reaches_no_statement_and_more_people_cost_no_more_of_the
     make_people(30, first_name="Ada", last_name="Lovelace")
     statements()
     assert len(statements()) == len(one)
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_the_box_by_keyboard_alone_on_a_wide_and_a_narrow_screen(page: Any) -> None:
+    contact = make_person(first_name="Ada", last_name="Lovelace", email="ada@example.com")
+    make_people(3, first_name="Adam", last_name="Smith")
+    browser.sign_in(page, UserFactory(roles=[Role.MARKETER.value]))
+    page.goto("/people/")
+    box = page.get_by_label("Part of a name, or a whole email or external id")
+    box.fill("love ad")
+    box.press("Enter")
+    page.get_by_text("1 person has this in their name.").wait_for()
+    assert page.url.endswith("/people/")  # nothing of it in the address
+    browser.assert_accessible(page)
+    box.fill("a")
+    box.press("Enter")
+    page.get_by_text("Type a little more").wait_for()
+    page.set_viewport_size({"width": 390, "height": 800})
+    box.fill("ADAM")
+    box.press("Enter")
+    page.get_by_text("3 people have this in their name.").wait_for()
+    browser.assert_fits(page)
+    box.fill("Ada@Example.com")
+    box.press("Enter")
+    page.wait_for_url(f"**/people/{contact.pk}/")
