@@ -22,6 +22,8 @@ def main(size: int, seed: int) -> None:
             edits.count()
             if n % 50 == 0:
                 edits.agree()
+            if n % 1_000 == 999:
+                door.emit("store_edits.so_far", n + 1, "edits")
         edits.agree()
         door.emit("store_edits.edits", size, "edits")
         door.emit("store_edits.disagreements", 0, "counts")
