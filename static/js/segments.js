@@ -61,19 +61,29 @@ function changed() {
   if (undo) undo.disabled = !past.length;
 }
 
-async function ask(where, data, signal) {
+async function ask(where, data, signal, again = false) {
   try {
     const answer = await fetch(where, { method: "POST", body: data, headers: { "HX-Request": "true" }, signal });
     if (answer.ok) return await answer.text();
-    if (answer.status === 401) {
-      leaving = true;
-      location.reload();
-    } else if (answer.status === 403) toast("You may not do this, or the page is too old: reload it.");
+    if (answer.status === 403 && !again && (await renew())) {
+      data.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
+      return await ask(where, data, signal, true);
+    }
+    if (answer.status === 401 || answer.status === 403)
+      toast("You are signed out. Sign in in another tab, then go on here: everything you typed stays.");
     else toast("The server could not answer. What you typed is still here; try again in a moment.");
   } catch (error) {
     if (error.name !== "AbortError") toast("No connection. What you typed is still here; try again.");
   }
   return null;
+}
+
+// Who signed in again meanwhile has another token against forgery than the one this page came with.
+async function renew() {
+  const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
+  const token = page.querySelector("#rule-form [name=csrfmiddlewaretoken]")?.value;
+  if (token) form.elements.csrfmiddlewaretoken.value = token;
+  return Boolean(token);
 }
 
 function parts(html) {
@@ -183,11 +193,10 @@ async function count(more) {
   pausing = setTimeout(pause, PAUSE_AFTER_MS, mine);
 }
 
-// Whoever stops for a moment sees a few people, and what they built is kept.
+// Whoever stops for a moment sees a few people.
 async function pause(mine) {
   const html = await ask(at("pause"), entries());
   if (html !== null && mine === questions) place(html);
-  if (html !== null && mine === questions) unsaved = false;
 }
 
 // Pickers
@@ -272,6 +281,7 @@ function key(event) {
 }
 
 function click(event) {
+  if (event.target.closest("[data-leave]")) leaving = true;
   const button = event.target.closest("button");
   if (!button) return;
   if (button.dataset.do) step(button.dataset.do);

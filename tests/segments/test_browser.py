@@ -338,3 +338,28 @@ def test_an_error_stands_beside_its_clause_while_it_is_typed(page: Any, clinic: 
     page.wait_for_function("() => document.getElementById('error-r-0').textContent.includes('whole number')")
     page.fill("[name='r-0.value']", "10")
     page.wait_for_function("() => document.getElementById('error-r-0').textContent.trim() === ''")
+
+
+def test_a_lost_session_and_a_way_out_of_the_page_lose_nothing(page: Any, clinic: Clinic) -> None:
+    user = UserFactory(roles=[Role.MARKETER])
+    browser.sign_in(page, user)
+    page.goto("/segments/new")
+    page.select_option("[name='r-0.subject']", "attribute:provider")
+    page.wait_for_selector("[name='r-0.value']")
+    settled(page)
+    page.context.clear_cookies()
+    page.fill("[name='r-0.value']", "Dr. Lee")
+    page.get_by_text("You are signed out").first.wait_for()
+    other = page.context.new_page()
+    browser.sign_in(other, user)
+    other.close()
+    page.bring_to_front()
+    page.locator("[data-do='condition:r']").click()
+    page.wait_for_selector("[name='r-1.subject']")
+    assert page.input_value("[name='r-0.value']") == "Dr. Lee"
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.get_by_role("link", name="Templates").click(no_wait_after=True)
+    page.wait_for_timeout(300)
+    assert asked == ["beforeunload"]
+    assert page.input_value("[name='r-0.value']") == "Dr. Lee"
