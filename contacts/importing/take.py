@@ -84,8 +84,10 @@ def _check(owner: Import, box: Box, position: int, live: dict[str, Attribute]) -
 
 
 def _as_checked(box: Box, position: int) -> mapping.Batch:
-    batch: mapping.Batch = box.take_list(chunks.PEOPLE, position, mapping.Batch)[0]
-    return batch
+    found: list[mapping.Batch] = box.take_list(chunks.PEOPLE, position, mapping.Batch)
+    if not found:  # begun by an older version
+        raise BadFile("What the dry run understood is not kept. Undo what is in, and upload the file again.")
+    return found[0]
 
 
 def trips(owner: Import) -> bool:
