@@ -60,14 +60,34 @@ def birthdays_within(today: date, last: date) -> frozenset[int]:
     return frozenset(found)
 
 
-def in_year(days: Int) -> Int:
-    """Month and day of each day as one number: 2 March is 302. Missing days give nonsense."""
-    column = pl.Series(np.where(days == NO_DAY, 0, days).astype(np.int32)).cast(pl.Date)
+#: Almost every day anybody asks about; month and day of each are looked up, those of others worked out.
+_FIRST, _AFTER = date(1850, 1, 1).toordinal() - EPOCH, date(2150, 1, 1).toordinal() - EPOCH
+
+
+@lru_cache(maxsize=1)
+def _in_year() -> Int:
+    return _worked_out(np.arange(_FIRST, _AFTER, dtype=np.int32))
+
+
+def _worked_out(days: Int) -> Int:
+    column = pl.Series(days.astype(np.int32)).cast(pl.Date)
     return (column.dt.month().cast(pl.Int32) * 100 + column.dt.day().cast(pl.Int32)).to_numpy()
 
 
+def in_year(days: Int) -> Int:
+    """Month and day of each day as one number: 2 March is 302. 0 for a missing day."""
+    found = _in_year().take(days.astype(np.int64) - _FIRST, mode="clip")
+    outside = np.flatnonzero((days < _FIRST) | (days >= _AFTER))
+    if len(outside):
+        found[outside] = np.where(days[outside] == NO_DAY, 0, _worked_out(np.where(days == NO_DAY, 0, days)[outside]))
+    return found
+
+
 def one_of(values: Int, found: Iterable[int]) -> Mask:
-    return np.isin(values, np.array(sorted(found)))
+    """Whether each of these small numbers, 0 or more, is among those found."""
+    flags = np.zeros(1300, dtype=np.bool_)
+    flags[list(found)] = True
+    return flags.take(values)
 
 
 @lru_cache(maxsize=1)
@@ -91,3 +111,41 @@ def local_days(moments: pl.Series, zone: ZoneInfo) -> Int:
     """The day each moment was there; NO_DAY where there is none."""
     local = moments.dt.convert_time_zone(zone.key).dt.date()
     return local.to_physical().fill_null(NO_DAY).to_numpy()
+
+
+#: Before and after every moment there can be.
+EVER = (-(2**63) + 1, 2**63 - 1)
+_MICRO = timedelta(microseconds=1)
+_UNIX = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@lru_cache(maxsize=4096)
+def day_start(day: int, zone: ZoneInfo) -> int | None:
+    """When the day began there, in microseconds since 1970: from then on, and only then, it is that day or later.
+
+    None where the clock went back over midnight, so that two stretches of time were that day.
+    """
+    if not _FIRST <= day <= _AFTER:
+        return None
+    midnight = _UNIX + timedelta(days=day)
+    hours = [midnight + timedelta(hours=n) for n in range(-40, 41)]
+    offsets = [hour.astimezone(zone).utcoffset() or timedelta() for hour in hours]
+    changed = [n for n in range(1, len(hours)) if offsets[n] != offsets[n - 1]]
+    if not changed:
+        return (midnight - offsets[0] - _UNIX) // _MICRO
+    if len(changed) > 1:
+        return None
+    at = _changed(hours[changed[0] - 1], hours[changed[0]], zone)
+    before, after = midnight - offsets[0], midnight - offsets[-1]
+    if before >= at:
+        return (max(at, after) - _UNIX) // _MICRO
+    return (before - _UNIX) // _MICRO if after <= at else None
+
+
+def _changed(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    """The second at which the clock changed there."""
+    offset = before.astimezone(zone).utcoffset()
+    while after - before > timedelta(seconds=1):
+        middle = before + timedelta(seconds=(after - before).total_seconds() // 2)
+        before, after = (middle, after) if middle.astimezone(zone).utcoffset() == offset else (before, middle)
+    return after

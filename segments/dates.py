@@ -25,17 +25,40 @@ def holds(clause: DateIs, frame: Frame, context: Context) -> Mask:
     column = frame.columns[clause.attribute]
     assert isinstance(column, pl.Series)
     zones, places = _zones(frame, context) if clause.contact else ([context.zone], None)
-    days = _days(column, clause, zones, places)
     if clause.op == "weekday":
-        return calendar.one_of(np.where(days == NO_DAY, -1, (days + 3) % 7), clause.weekdays)
+        days = _days(column, clause, zones, places)
+        return calendar.one_of(np.where(days == NO_DAY, 7, (days + 3) % 7), clause.weekdays)
     todays = [context.today_in(zone) for zone in zones]
     if clause.op in ("birthday_in_next", "birthday_this_month"):
+        days = _days(column, clause, zones, places)
         return _by_today(days, todays, places, lambda today, some: _birthday(clause, today, some))
     ends = [_ends(clause, today, context) for today in todays]
+    if clause.moment and (found := _moments(column, ends, zones, places)) is not None:
+        return found
+    days = _days(column, clause, zones, places)
     if places is None or len(set(ends)) == 1:
         return _between(days, *ends[0])
     lows, highs = np.array(ends, dtype=np.int32).T
     return between(days, np.maximum(lows, NO_DAY + 1).take(places), highs.take(places))
+
+
+def _moments(
+    column: pl.Series, ends: list[tuple[int, int]], zones: Sequence[ZoneInfo], places: Int | None
+) -> Mask | None:
+    """The moments on these days, without working out the day of each; None where a day has no one beginning."""
+    first, last = calendar.EVER
+    bounds: list[tuple[int, int]] = []
+    for (low, high), zone in zip(ends, zones, strict=True):
+        start = first if low <= NO_DAY + 1 else calendar.day_start(low, zone)
+        end = last if high == _LAST else calendar.day_start(high + 1, zone)
+        if start is None or end is None:
+            return None
+        bounds.append((start, end))
+    physical = column.to_physical().fill_null(first - 1).to_numpy()
+    if places is None:
+        return between(physical, bounds[0][0], bounds[0][1] - 1)
+    starts, stops = np.array(bounds, dtype=np.int64).T
+    return between(physical, starts.take(places), stops.take(places) - 1)
 
 
 def _between(days: Int, low: int, high: int) -> Mask:
@@ -87,7 +110,7 @@ def _by_today(days: Int, todays: list[date], places: Int | None, ask: Callable[[
 def _birthday(clause: DateIs, today: date, days: Int) -> Mask:
     in_year = calendar.in_year(days)
     if clause.span is None:
-        round_again = between(in_year, today.month * 100, today.month * 100 + 99)
+        round_again = between(in_year, today.month * 100 + 1, today.month * 100 + 99)
     else:
         last = calendar.moved(today, clause.span)
         round_again = calendar.one_of(in_year, calendar.birthdays_within(today, last))
