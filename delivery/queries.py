@@ -67,9 +67,14 @@ SELECT outcome, CASE WHEN outcome = 'refused' THEN reason ELSE '' END, sum(count
        coalesce(sum(count) FILTER (WHERE outcome = 'sent' AND at > %(since)s), 0)::bigint
 FROM delivery_tally WHERE origin_id = %(origin)s GROUP BY 1, 2
 """
+# Once drained, everybody has an outcome; until then the batches say who is to have one, which takes reading them.
 TOTALS = """
 SELECT o.state,
-       (SELECT coalesce(sum(cardinality(b.contact_ids)), 0) FROM delivery_sendbatch b WHERE b.origin_id = o.id),
+       CASE WHEN o.drained_at IS NOT NULL
+            THEN (SELECT coalesce(sum(t.count), 0) FROM delivery_tally t WHERE t.origin_id = o.id)
+            ELSE (SELECT coalesce(sum(cardinality(b.contact_ids)), 0) FROM delivery_sendbatch b
+                  WHERE b.origin_id = o.id)
+       END,
        (SELECT count(*) FROM delivery_retry t JOIN delivery_sendbatch b ON b.id = t.batch_id WHERE b.origin_id = o.id)
 FROM delivery_origin o WHERE o.id = %(origin)s
 """
