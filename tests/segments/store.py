@@ -3,14 +3,20 @@
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import polars as pl
+from django.db import connection
 
+from audit.models import Entry
 from contacts import opening
-from contacts.models import Kind
+from contacts.models import Contact, Kind
 from contacts.records import Coded
 from segments.columns import ALWAYS, NO_DAY, STILL, Column, Entries, Frame, Int, Words
-from segments.store import reading
+from segments.models import Partition
+from segments.store import reading, writing
+from segments.store.part import SIZE
+from tests.contacts.factories import make_people
 
 #: A few attributes of every kind a deployment starts with.
 KINDS: dict[str, str] = {
@@ -86,3 +92,44 @@ def _entry(entry: Coded) -> tuple[str, int, int]:
 
 def _day(text: str | None, missing: int) -> int:
     return (date.fromisoformat(text) - date(1970, 1, 1)).days if text else missing
+
+
+# -- a world to look at ------------------------------------------------------------------------------------------------
+
+DIABETES = Coded("E11.9", "Type 2 diabetes", "2019-01-01")
+ASTHMA = Coded("j45.909", "Asthma", "2020-05-01", "2021-05-01")
+
+
+def people(n: int = 30, **values: Any) -> list[UUID]:
+    return make_people(
+        n,
+        **{
+            "state": lambda i: ["MA", "NY", None, "CT"][i % 4],
+            "sex": lambda i: ["female", "male", None][i % 3],
+            "birth_date": lambda i: f"{1940 + i % 60}-02-28" if i % 5 else None,
+            **values,
+        },
+        coded=lambda i: {"conditions": [DIABETES, ASTHMA][: i % 3]} if i % 3 else {},
+    )
+
+
+def written() -> list[Partition]:
+    """The partitions somebody lives in, each written."""
+    for number in sorted({number // SIZE for number in Contact.objects.values_list("number", flat=True)}):
+        writing.write(number)
+    return list(Partition.objects.order_by("number"))
+
+
+def at_the_edge(before: int = 10) -> None:
+    """The next contacts get the last numbers of a partition and then those of the next one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT setval('contact_number', (last_value / %s + 1) * %s - %s) FROM contact_number",
+            [SIZE, SIZE, before + 1],
+        )
+
+
+def rebuilt() -> list[str]:
+    """Why partitions were made anew, as the trail tells it."""
+    entries = Entry.objects.filter(action="segments.store_rebuilt").order_by("at")
+    return [str(entry.details["reason"]) for entry in entries]
