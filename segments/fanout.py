@@ -11,8 +11,8 @@ import time
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -29,7 +29,9 @@ from segments import bitmaps, evaluate, people, wire
 from segments import catalog as catalogs
 from segments.catalog import Catalog
 from segments.columns import Int
-from segments.frames import AnyRule, as_rule, evaluated
+from segments.context import Context
+from segments.facts.lookup import context_for
+from segments.frames import AnyRule, as_rule, kinds_of
 from segments.models import Evaluation, EvaluationPart
 from segments.tree import Group, Node, Rule
 
@@ -58,9 +60,9 @@ def is_shared() -> bool:
 
 def crowds(rule: Rule, nodes: Sequence[Node], at: datetime, catalog: Catalog | None = None) -> Crowds:
     """Everybody there is, and whom each of these nodes of the rule matches; by others, too, where that is worth it."""
+    job = _Job(rule, list(nodes), at, catalog)
     if not is_shared():
-        return alone(rule, nodes, at, catalog=catalog)
-    job = _Job(rule, list(nodes), at)
+        return job.alone()
     evaluation = _begin(job, people.partitions())
     try:
         found = [*_own(evaluation, job), *_of_others(evaluation, job)]
@@ -76,18 +78,6 @@ def members(rule: AnyRule, at: datetime, catalog: Catalog | None = None) -> BitM
     return crowds(rule, [rule.root], at, catalog)[1]
 
 
-def alone(
-    rule: Rule, nodes: Sequence[Node], at: datetime, only: range | None = None, catalog: Catalog | None = None
-) -> Crowds:
-    """The same by this process, of all partitions or only of some."""
-    found = [BitMap() for _ in range(len(nodes) + 1)]
-    for frame, context in evaluated(rule, catalog or catalogs.load(), at, only=only):
-        masks = [frame.present, *evaluate.masks(nodes, frame, context)]
-        for crowd, mask in zip(found, masks, strict=True):
-            crowd |= _bitmap(frame.numbers[mask])  # noqa: PLW2901  in place
-    return found
-
-
 def _bitmap(numbers: Int) -> BitMap:
     return BitMap(array("I", np.asarray(numbers, dtype=np.uint32).tobytes()))
 
@@ -101,12 +91,15 @@ def answer(part_id: UUID) -> None:
         part.save(update_fields=["count", "members"])
 
 
-class _Job(NamedTuple):
-    """What is asked of each part."""
+@dataclass
+class _Job:
+    """What is asked of each part; what is known beside people's values is looked up once."""
 
     rule: Rule
     nodes: list[Node]
     at: datetime
+    catalog: Catalog | None = None
+    context: Context | None = None
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> "_Job":
@@ -114,8 +107,20 @@ class _Job(NamedTuple):
         assert isinstance(root, Group)
         return cls(Rule(root), [wire.unpacked(raw) for raw in evaluation.rule["nodes"]], evaluation.at)
 
+    def alone(self, only: range | None = None) -> Crowds:
+        """The answer of this process, for all partitions or only for some."""
+        # Not cached_property: in Python 3.11 its lock is one for all jobs, and threads would wait for each other.
+        self.catalog = self.catalog or catalogs.load()
+        self.context = self.context or context_for(self.rule, self.at)
+        found = [BitMap() for _ in range(len(self.nodes) + 1)]
+        for frame in people.frames_of(kinds_of(self.rule, self.catalog), only=only):
+            masks = [frame.present, *evaluate.masks(self.nodes, frame, self.context)]
+            for crowd, mask in zip(found, masks, strict=True):
+                crowd |= _bitmap(frame.numbers[mask])  # noqa: PLW2901  in place
+        return found
+
     def answer(self, part: EvaluationPart) -> Crowds:
-        return alone(self.rule, self.nodes, self.at, range(part.first, part.last + 1))
+        return self.alone(range(part.first, part.last + 1))
 
 
 def _begin(job: _Job, partitions: range) -> Evaluation:

@@ -23,11 +23,11 @@ def as_rule(rule: AnyRule, catalog: Catalog | None = None) -> Rule:
 
 
 def evaluated(
-    rule: Rule, catalog: Catalog, at: datetime | None = None, *, ids: bool = False, only: range | None = None
+    rule: Rule, catalog: Catalog, at: datetime | None = None, *, ids: bool = False
 ) -> Iterator[tuple[Frame, Context]]:
-    """Everybody (or whose numbers lie in the partitions `only`) in frames, each with the context for the rule."""
+    """Everybody in frames, each with the context for the rule."""
     context = context_for(rule, at)
-    for frame in people.frames_of(kinds_of(rule, catalog), ids=ids, only=only):
+    for frame in people.frames_of(kinds_of(rule, catalog), ids=ids):
         yield frame, context
 
 

@@ -37,10 +37,14 @@ def spread(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         cursor.execute("SELECT setval('contact_number', 1)")
 
 
+def job_of(parsed: tree.Rule) -> fanout._Job:
+    return fanout._Job(parsed, tree.nodes_of(parsed.root), clock.now())
+
+
 def asked(raw: object = IN_MA) -> tuple[tree.Rule, fanout.Crowds]:
     """The rule, and what one process finds."""
     parsed = rules.parse(raw)
-    found = fanout.alone(parsed, tree.nodes_of(parsed.root), clock.now())
+    found = job_of(parsed).alone()
     assert [len(crowd) for crowd in found[:2]] == [20 * PARTITIONS, 7 * PARTITIONS]
     return parsed, found
 
@@ -67,9 +71,9 @@ def test_workers_share_an_evaluation_and_the_answer_is_the_same(
 ) -> None:
     parsed, found = asked()
     workers.start()
-    own = fanout.alone
+    own = fanout._Job.alone
     # The asker takes its time, so that others get at the rest.
-    monkeypatch.setattr(fanout, "alone", lambda *args, **kw: (wait_for(lambda: answered() >= 3), own(*args, **kw))[1])
+    monkeypatch.setattr(fanout._Job, "alone", lambda *args: (wait_for(lambda: answered() >= 3), own(*args))[1])
     assert ask(parsed) == found
     assert not Evaluation.objects.exists()
 
@@ -106,8 +110,8 @@ def _stuck() -> int:
 
 
 def _parts_of(parsed: tree.Rule) -> list[EvaluationPart]:
-    job = fanout._Job(parsed, tree.nodes_of(parsed.root), clock.now())
-    return list(EvaluationPart.objects.filter(evaluation=fanout._begin(job, people.partitions())).order_by("first"))
+    evaluation = fanout._begin(job_of(parsed), people.partitions())
+    return list(EvaluationPart.objects.filter(evaluation=evaluation).order_by("first"))
 
 
 def test_parts_are_answered_once_sealed_and_taken_for_what_they_are(spread: None, workers: Workers) -> None:
@@ -146,8 +150,8 @@ def test_a_worker_that_hangs_is_not_waited_for(spread: None, workers: Workers, m
             done.wait(30)
         connection.close()
 
-    own = fanout.alone
-    monkeypatch.setattr(fanout, "alone", lambda *args, **kw: (held.wait(30), own(*args, **kw))[1])
+    own = fanout._Job.alone
+    monkeypatch.setattr(fanout._Job, "alone", lambda *args: (held.wait(30), own(*args))[1])
     hanging = threading.Thread(target=hang)
     hanging.start()
     assert ask(parsed) == found
