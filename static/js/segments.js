@@ -149,10 +149,11 @@ function lay(html, keep, anew) {
       document.getElementById(part.dataset.into).textContent = part.textContent;
       continue;
     }
-    const focus = part.querySelector("[autofocus]")?.id;
+    // What took the keyboard's place, where the field it was in became another one.
+    const focus = part.querySelector("[autofocus]")?.id || (tree.contains(document.activeElement) && document.activeElement.id);
     strip(part);
     morph(tree, part, (field) => keep.has(field.name), (live) => !anew && "live" in live.dataset);
-    if (focus) document.getElementById(focus)?.focus();
+    if (focus && document.activeElement.id !== focus) document.getElementById(focus)?.focus();
   }
   sortable();
 }

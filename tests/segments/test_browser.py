@@ -136,10 +136,14 @@ class Keys:
         self.page.keyboard.type(text)
 
     def choose(self, name: str, value: str) -> None:
-        """Go down a closed list until the choice stands there; every press is a choice of its own, and none is lost."""
+        """Go down a closed list until the choice stands there; every press is a choice of its own, and none is lost.
+
+        What the last one brings is waited for: the ones on the way bring fields of the same names.
+        """
         self.tab_to(name)
         for _ in range(60):
             if focused(self.page) == f"{name}|{value}":
+                settled(self.page)
                 return
             self.page.keyboard.press("ArrowDown")
         raise AssertionError(f"{focused(self.page)} instead of {value}")

@@ -288,3 +288,32 @@ def test_no_sample_is_shown_of_a_known_persons_health(marketer: Client) -> None:
     page = text(marketer.post(reverse("segments:count", args=[plain.pk])))
     assert "For example" in page
     assert "is in the trail" not in page
+
+
+def test_texts_are_offered_where_eleven_share_them_and_never_those_that_name_somebody(marketer: Client) -> None:
+    make_people(30, city=lambda n: "Salem" if n < 18 else "Lynn" if n < 29 else "Nowhere", last_name="Smith")
+    picker = {"node": "r-0:condition", "r-0.op": "is", "clause": "r-0"}
+    url = reverse("segments:offers")
+    page = text(marketer.post(url, {**picker, "r-0.subject": "attribute:city"}))
+    assert page.index("Salem") < page.index("Lynn")
+    assert "18 people" in page
+    assert "Nowhere" not in page
+    assert "Lynn" not in text(marketer.post(url, {**picker, "r-0.subject": "attribute:city", "r-0.value": "sal"}))
+    assert "Smith" not in text(marketer.post(url, {**picker, "r-0.subject": "attribute:last_name"}))
+
+
+def test_each_condition_says_how_many_it_keeps_by_itself(marketer: Client, analyst: Client) -> None:
+    make_people(90, state=lambda n: "MA" if n < 40 else "NY", city=lambda n: "Lynn" if n % 2 else "Salem")
+    both = {**STATE, "node": ["r-0:condition", "r-1:condition", "r-2:condition"]}
+    both |= {"r-2.subject": "attribute:city", "r-2.op": "is", "r-2.value": "Lynn"}
+    url = reverse("segments:preview")
+    page = text(marketer.post(url, both))
+    assert "<strong>20 people</strong>" in page
+    assert '<div data-into="kept-r-0">40 people by itself</div>' in page
+    assert '<div data-into="kept-r-1"></div>' in page, "what is not filled in yet counts nobody"
+    assert '<div data-into="kept-r-2">45 people by itself</div>' in page
+    assert "by itself" not in text(analyst.post(url, {**both, "count": "whole"}))
+    asked = Question.objects.count()
+    page = text(analyst.post(url, {**both, "r-2.value": "Salem", "count": "parts"}))
+    assert "about 40 people by itself" in page
+    assert Question.objects.count() == asked + 3
