@@ -8,6 +8,7 @@ from contacts.records import Record
 from phi.keyring import keyring
 from segments.columns import Mask
 from segments.store import reading, tables
+from segments.store.changes import Changed, changed_people
 from segments.store.memory import memory
 from segments.store.part import SIZE
 from segments.store.tables import Code
@@ -17,7 +18,7 @@ def codes(keys: Iterable[str]) -> dict[str, list[Code]]:
     """Of these coded lists the codes in use, most frequent first. Raises KeyUnavailable."""
     keyring().current_kek()
     kinds = dict.fromkeys(keys, str(Kind.CODED))
-    changed = reading.changed_people()
+    changed = changed_people()
     wanted = reading.wanted_of({}, ids=False) | {
         tables.codes(key): {tables.codes(key): tables.COUNTED} for key in kinds
     }
@@ -30,9 +31,7 @@ def codes(keys: Iterable[str]) -> dict[str, list[Code]]:
     )
 
 
-def _counted(
-    opened: Mapping[int, reading.Opened], changed: reading.Changed, kinds: Mapping[str, str]
-) -> dict[str, list[Code]]:
+def _counted(opened: Mapping[int, reading.Opened], changed: Changed, kinds: Mapping[str, str]) -> dict[str, list[Code]]:
     dirty = sorted(set((changed.numbers // SIZE).tolist()) & set(opened))
     counts: dict[str, Counter[str]] = {key: Counter() for key in kinds}
     names: dict[str, dict[str, Counter[str]]] = {key: {} for key in kinds}

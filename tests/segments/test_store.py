@@ -12,7 +12,7 @@ from contacts.records import Coded
 from core.actors import SYSTEM
 from segments import people as source
 from segments.models import ContactChange, Partition, PartitionFile
-from segments.store import care, memory, reading, writing
+from segments.store import care, changes, memory, reading, writing
 from segments.store.part import SIZE
 from tests.contacts.factories import make_people, make_person
 from tests.segments.factories import attribute
@@ -242,7 +242,7 @@ def test_partitions_are_written_when_changes_are_many_or_old(monkeypatch: pytest
 
 
 def test_a_crowd_of_changes_is_written_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "LAY_OVER", 5)
+    monkeypatch.setattr(changes, "LAY_OVER", 5)
     people(10)
     assert by_store() == by_records()
     assert Partition.objects.count() == 1
