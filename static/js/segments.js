@@ -149,8 +149,10 @@ function lay(html, keep, anew) {
       document.getElementById(part.dataset.into).textContent = part.textContent;
       continue;
     }
-    // What took the keyboard's place, where the field it was in became another one.
-    const focus = part.querySelector("[autofocus]")?.id || (tree.contains(document.activeElement) && document.activeElement.id);
+    // Or to what took the keyboard's place, where the field it was in became another one.
+    const next = part.querySelector("[autofocus]");
+    next?.removeAttribute("autofocus");
+    const focus = next?.id || (tree.contains(document.activeElement) && document.activeElement.id);
     strip(part);
     morph(tree, part, (field) => keep.has(field.name), (live) => !anew && "live" in live.dataset);
     if (focus && document.activeElement.id !== focus) document.getElementById(focus)?.focus();
