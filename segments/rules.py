@@ -201,8 +201,6 @@ class _Parser:
             return InSegment(segment, op == "in", snapshot=True, root=root, tier=saved.tier)
         root = self._rule_of(segment, saved.rule)
         inner = clauses_of(root)
-        if any(isinstance(c, InSegment) and c.segment in self.within for c in inner):
-            raise _Circle
         self.clauses += len(inner) - 1
         if self.clauses > MAX_CLAUSES:
             raise BadValue(self._beyond())

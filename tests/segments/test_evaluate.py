@@ -80,7 +80,7 @@ def agree(raw: dict[str, Any], persons: list[Someone], world: World) -> None:
     assert by_columns(raw, persons, world) == [reference.holds(raw, p, world) for p in persons]
 
 
-@settings(relaxed, max_examples=80)
+@settings(relaxed, max_examples=60)
 @given(st.data())
 def test_whole_rules_agree_with_the_reference(data: st.DataObject) -> None:
     world = data.draw(make.worlds())
@@ -93,8 +93,13 @@ EVERY = [
 ]
 
 
+EVERY += [
+    (what, f"{n}") for what in ("topic", "event", "sample", "segment") for n in range(4 if what == "event" else 1)
+]
+
+
 @pytest.mark.parametrize(("key", "op"), EVERY, ids=str)
-@settings(relaxed, max_examples=10)
+@settings(relaxed, max_examples=8)
 @given(data=st.data())
 def test_each_operator_agrees_with_the_reference(key: str, op: str, data: st.DataObject) -> None:
     world = data.draw(make.worlds())
