@@ -21,9 +21,10 @@ from consent.models import LedgerEntry
 from delivery.models import Delivery
 from marketing.environment import HOME
 from marketing.models import CapturedMail
+from segments.models import FactFile, Membership, Partition
 from tests.accounts.factories import PASSWORD, UserFactory, api_token
 from tests.browser import Visitors, assert_accessible, assert_fits, sign_in
-from tests.canary import sweep
+from tests.canary import statements_logged, sweep
 from tests.consent.factories import TopicFactory
 from tests.content.factories import organization
 from tests.delivery.factories import RelayFactory, SenderFactory
@@ -35,7 +36,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.workers,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.timeout(420),
+    pytest.mark.timeout(600),
 ]
 
 API_PERSON = {
@@ -47,17 +48,19 @@ API_PERSON = {
 
 
 @pytest.fixture
-def clinic(transactional_db: None, site: str, workers: Workers, tmp_path: Path) -> Iterator[Workers]:
-    """A clinic with an address, a verified sender, a relay it has an agreement with, and one topic."""
+def clinic(transactional_db: None, site: str, workers: Workers, tmp_path: Path, settings: Any) -> Iterator[Workers]:
+    """A clinic with an address, a verified sender, a relay it has an agreement with, and one topic. Its database logs
+    every statement, and every evaluation is shared among workers."""
     from contacts.builtin import ensure
 
     ensure()
     organization()
     SenderFactory()
     TopicFactory(name="Care for chronic conditions", public_name="News about our services")
-    with post_office(tmp_path / "post") as way:
+    settings.SEGMENTS_FAN_OUT = 0
+    with statements_logged(), post_office(tmp_path / "post") as way:
         RelayFactory(name="Local", **way)
-        workers.start(1)
+        workers.start(1, CARILLON_SEGMENTS_FAN_OUT="0")
         yield workers
 
 
@@ -276,6 +279,13 @@ def test_the_main_job(  # noqa: PLR0915 -- one long day
     assert files.addresses[reader] in consents
     verify_trail(compliance, tmp_path)
     export_report(marketer, first, tmp_path)
+
+    # The people of the segment leave as a file, as the second person approved it.
+    assert files.addresses[sorted(having)[1]] in export_people(marketer, approver, "People in the programme", tmp_path)
+    for task in ("segments.sweep_store", "segments.write_facts", "segments.refresh_used"):
+        clinic.beat(task)
+    kept = (Partition, FactFile, Membership)
+    wait_for(lambda: all(model.objects.exists() for model in kept), seconds=60)
     assert_nothing_in_the_clear(files, clinic, tmp_path, caplog.text)
 
 
@@ -326,9 +336,39 @@ def assert_nothing_in_the_clear(files: Files, clinic: Workers, folder: Path, log
         texts={"log": log},
         server_files=True,
     )
-    asked_for = str(folder / "consents.csv")
-    assert not (slipped := [hit for hit in hits if hit.place != asked_for]), slipped[:20]
+    asked_for = [str(folder / name) for name in ("consents.csv", "people.csv")]
+    assert not (slipped := [hit for hit in hits if hit.place not in asked_for]), slipped[:20]
+    if (log := HOME / "test-postgres" / "log").exists():
+        assert b"segments_evaluationpart" in log.read_bytes()
     assert sweep(list(files.addresses.values()), files={"consents": folder / "consents.csv"}, database=False)
+
+
+def export_people(page: Any, approver: Any, segment: str, folder: Path) -> str:
+    page.goto("/segments/")
+    page.get_by_role("link", name=segment).click()
+    page.goto(f"{page.url}/export")
+    look(page)
+    for column in ("First name", "Email", "Conditions"):
+        page.get_by_label(column, exact=True).check()
+    page.get_by_label("Purpose").select_option(label="Treatment or care coordination")
+    page.get_by_label("What the file is needed for").fill("The nurses call everybody in the programme")
+    page.locator("#leaves").get_by_text("Conditions · Health information").wait_for()
+    page.get_by_role("button", name="Ask for approval").click()
+    page.get_by_text("A second person has to approve this").wait_for()
+    look(page)
+    approver.goto("/")
+    approver.get_by_text("People are to leave as a file").wait_for()
+    approver.goto(page.url)
+    look(approver)
+    approver.get_by_role("button", name=re.compile("Let .* out")).click()
+    approver.get_by_text("Approved by").wait_for()
+    page.reload()
+    page.get_by_role("button", name="Download").first.click()
+    with page.expect_download() as download:
+        page.locator("#download button.danger").click()
+    kept = folder / "people.csv"
+    download.value.save_as(kept)
+    return kept.read_text(encoding="utf-8-sig")
 
 
 def export_report(page: Any, campaign: str, folder: Path) -> None:
