@@ -48,6 +48,10 @@ def folded(texts: pl.Series) -> pl.Series:
     return (texts if ascii_only else texts.str.normalize("NFKC")).str.to_lowercase()
 
 
+#: Comparing is quicker than looking up, so many times over; and so many words are gone through before Polars begins.
+COMPARED, FEW = 4, 256
+
+
 @dataclass(frozen=True)
 class Words:
     """Texts as places in a list of distinct ones; the place `len(words)` stands for a missing value."""
@@ -62,18 +66,32 @@ class Words:
 
     def where(self, found: pl.Series) -> Mask:
         """The rows whose word was found; `found` has one Boolean a word (null: not found)."""
-        flags = found.fill_null(value=False).to_numpy()
-        few = np.flatnonzero(flags).tolist()  # as Python's numbers: NumPy's would widen the places to compare
-        if len(few) == 0:
+        # As Python's numbers: NumPy's would widen the places to compare.
+        return self.at(np.flatnonzero(found.fill_null(value=False).to_numpy()).tolist())
+
+    def at(self, found: list[int]) -> Mask:
+        """The rows whose word is at one of these places among the distinct ones."""
+        if len(found) == 0:
             return np.zeros(len(self.places), dtype=np.bool_)
-        if len(few) == len(flags):
+        if len(found) == len(self.words):
             return ~self.missing
-        if len(few) <= 4:  # comparing is quicker than looking up, a few times over
-            held: Mask = self.places == few[0]
-            for place in few[1:]:
+        if len(found) <= COMPARED:
+            held: Mask = self.places == found[0]
+            for place in found[1:]:
                 held |= self.places == place
             return held
-        return np.append(flags, False).take(self.places)
+        flags = np.zeros(len(self.words) + 1, dtype=np.bool_)
+        flags[found] = True
+        return flags.take(self.places)
+
+    @cached_property
+    def few(self) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+        """Words and folded words for Python to go through, where that is quicker than to ask Polars."""
+        if len(self.words) > FEW:
+            return None
+        words = tuple(self.words.to_list())
+        plain = all(word.isascii() for word in words)
+        return words, tuple(word.lower() for word in words) if plain else tuple(self.folded.to_list())
 
     @property
     def missing(self) -> Mask:

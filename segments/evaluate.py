@@ -33,6 +33,7 @@ from segments.tree import (
 
 __all__ = ["Context", "masks", "matches"]
 
+EQUAL = frozenset({"is", "is_not", "one_of", "not_one_of"})
 NEGATIVE = frozenset({"is_not", "not_one_of", "does_not_contain", "does_not_match"})
 
 
@@ -143,6 +144,10 @@ _pattern = lru_cache(maxsize=64)(patterns.compiled)
 def _text(node: TextIs, column: Column) -> Mask:
     """Asked of each distinct word where there are such, and of each row where nearly every one is its own."""
     if isinstance(column, Words):
+        if node.op in EQUAL and column.few is not None:
+            values, negative = _set_of(node.values, node.exact), node.op in NEGATIVE
+            words = column.few[0 if node.exact else 1]
+            return column.at([place for place, word in enumerate(words) if (word in values) != negative])
         held = column.words if node.exact else column.folded
     else:
         present = column.set(column == "", None)
