@@ -1,4 +1,5 @@
-"""What an approval covers: exactly this content, this audience rule, this sender, this tracking (SND-08)."""
+"""What an approval covers: exactly this content, this audience rule with the segments in it, this sender, this tracking
+(SND-08)."""
 
 import hashlib
 import json
@@ -6,6 +7,8 @@ from uuid import UUID
 
 from campaigns.models import Campaign
 from core.purposes import MessageClass
+from segments import queries as segments
+from segments.models import Segment
 
 #: What the author of a campaign may change; a change of any of them withdraws an approval.
 EDITABLE = ("name", "segment", "template", "sender", "topic", "track_opens", "track_clicks")
@@ -17,6 +20,8 @@ def authors(campaign: Campaign) -> set[UUID]:
     hands = [campaign.created_by, campaign.submitted_by, *campaign.editors]
     hands += version.written_by if version else []
     hands += [segment.saved_by] if segment else []
+    within = segments.referred(campaign.audience_rule)
+    hands += Segment.objects.filter(pk__in=within).values_list("saved_by", flat=True) if within else []
     return {person for person in hands if person}
 
 
@@ -44,4 +49,6 @@ def digest(campaign: Campaign) -> bytes:
         "opens": campaign.track_opens,
         "clicks": campaign.track_clicks,
     }
+    if within := segments.referred(campaign.audience_rule):
+        covered["within"] = {str(segment): what for segment, what in within.items()}
     return hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).digest()

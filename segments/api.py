@@ -84,7 +84,7 @@ class CountOfSegment(Endpoint):
     @extend_schema(request=None, responses=CountOut)
     def post(self, request: ApiRequest, segment_id: UUID) -> Response:
         """Count the people a segment matches now."""
-        return _counted(get_object_or_404(Segment, pk=segment_id).rule, request.user, saved=True)
+        return _counted(queries.rule_of(get_object_or_404(Segment, pk=segment_id)), request.user, saved=True)
 
 
 class RuleSchema(Endpoint):

@@ -210,13 +210,16 @@ def start_list(*, name: str, description: str = "", tier: Sensitivity = Sensitiv
 
 @transaction.atomic
 def add_people(segment: Segment, ids: Iterable[UUID], *, by: By) -> int:
-    """Put people into a snapshot; how many were not in it before. Raises NotASnapshot, MembershipUnreadable."""
+    """Put people into a snapshot; how many were not in it before.
+
+    Raises NotASnapshot, MembershipUnreadable, IdentifiersWithHealth.
+    """
     return _move(segment, by, adding=membership.numbers_of(ids))
 
 
 @transaction.atomic
 def remove_people(segment: Segment, ids: Iterable[UUID], *, by: By) -> int:
-    """Take people out of a snapshot; how many were in it. Raises NotASnapshot, MembershipUnreadable."""
+    """Take people out of a snapshot; how many were in it. Raises as `add_people`."""
     return _move(segment, by, removing=membership.numbers_of(ids))
 
 
@@ -238,6 +241,11 @@ def _move(segment: Segment, by: By, *, adding: BitMap = EMPTY, removing: BitMap 
             )
         if segment.archived_at is not None:
             raise Archived("This segment is archived. Restore it before you change it.")
+        if segment.rule and Sensitivity(segment.tier).rank >= Sensitivity.PHI.rank and not _may_reveal(by):
+            raise IdentifiersWithHealth(
+                "How many of the people you name were in this snapshot would say what they have: it was taken by a "
+                "rule about health. Ask somebody who may reveal contacts."
+            )
         before = bitmaps.read(segment.pk)
         members = (before.members if before else EMPTY) | adding
         change = membership.keep(segment, members - removing, before, at=clock.now(), told=True)

@@ -83,12 +83,13 @@ def ask_parts(rule: Rule, parts: Sequence[Node], *, by: Asker, catalog: Catalog 
     return _told(by, questions, crowds, everybody)
 
 
-def ask_overlap(one: Rule, other: Rule, *, by: Asker, catalog: Catalog | None = None, saved: bool = False) -> Overlap:
-    """How many people two rules have in common, and how many each has alone. Raises as `ask`."""
+def ask_overlap(one: Rule, other: Rule, *, by: Asker, catalog: Catalog | None = None) -> Overlap:
+    """How many people two rules have in common, and how many each has alone. Raises as `ask`: nobody who may combined
+    the two and kept that, also where each was kept by itself."""
     catalog = catalog or catalogs.load()
     rule = Rule(Group("any", (one.root, other.root)))
     # Each of the regions is a question about both rules: what may not be asked at once may not be overlapped.
-    exact = _exactly(rule, by, catalog, saved=saved)
+    exact = _exactly(rule, by, catalog, saved=False)
     questions = [] if exact else _charge(by, [Rule(Group(match, rule.root.items)) for match in ("all", "any", "none")])
     parts = [] if exact else [*nodes_of(one.root)[1:], *nodes_of(other.root)[1:]]
     apart = asking.CELL if exact else _apart(questions[0])

@@ -279,7 +279,8 @@ def _digest(export: Export) -> bytes:
     covered = {
         "id": str(export.pk),
         "segment": str(export.segment_id),
-        "rule": _meant(export),
+        "rule": export.rule,
+        "refers": {str(segment): what for segment, what in queries.referred(export.rule).items()},
         "revision": export.revision,
         "attributes": export.attributes,
         "tier": str(export.tier),
@@ -290,15 +291,3 @@ def _digest(export: Export) -> bytes:
     }
     text = json.dumps(covered, sort_keys=True).encode(errors="surrogatepass")
     return hmac.new(keyring().secret("segments:exports"), text, hashlib.sha256).digest()
-
-
-def _meant(export: Export) -> str:
-    """Its rule with all that it refers to: segments in it, and who is on a list that people are put on by hand."""
-    try:
-        rule = repr(parse(export.rule))
-    except RuleError as refusal:
-        rule = str(refusal)
-    if export.segment.kind != Segment.Kind.SNAPSHOT:
-        return rule
-    newest = export.segment.memberships.order_by("-taken_at").values_list("pk", flat=True).first()
-    return f"{rule} {newest}"

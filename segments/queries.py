@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -20,7 +21,7 @@ from segments.catalog import Catalog
 from segments.columns import Numbers
 from segments.errors import RuleError
 from segments.frames import AnyRule, as_rule, evaluated
-from segments.models import Segment
+from segments.models import Membership, Segment
 from segments.operators import AGES
 from segments.people import Code
 from segments.rules import Rule, parse
@@ -65,6 +66,31 @@ def rule_of(segment: Segment) -> object:
     if segment.kind == Segment.Kind.SNAPSHOT:
         return {"version": VERSION, "root": {"all": [{"segment": str(segment.pk), "op": "in"}]}}
     return segment.rule
+
+
+def referred(raw: object) -> dict[UUID, Any]:
+    """What a rule relies on beside itself: the rules of segments named in it, and of snapshots the row that says who is
+    in. Whoever approves the rule approves these. Nothing where the rule makes no sense."""
+    if not _names_segments(raw):
+        return {}
+    catalog = catalogs.load()
+    try:
+        nodes = nodes_of(parse(raw, catalog).root)
+    except RuleError:
+        return {}
+    named = {node.segment: node.snapshot for node in nodes if isinstance(node, InSegment)}
+    rows = Membership.objects.filter(segment__in=[segment for segment, snapshot in named.items() if snapshot])
+    newest = dict(rows.order_by("segment", "-taken_at").distinct("segment").values_list("segment", "pk"))
+    return {
+        segment: str(newest.get(segment)) if snapshot else catalog.segments[segment].rule
+        for segment, snapshot in named.items()
+    }
+
+
+def _names_segments(raw: object) -> bool:
+    if isinstance(raw, dict):
+        return "segment" in raw or any(_names_segments(part) for part in raw.values())
+    return isinstance(raw, list) and any(_names_segments(part) for part in raw)
 
 
 def audience(rule: AnyRule, at: datetime | None = None) -> list[UUID]:

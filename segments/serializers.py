@@ -75,7 +75,7 @@ class ExportOut(serializers.Serializer[Export]):
     purpose = serializers.CharField()
     recipient = serializers.CharField()
     tier = serializers.CharField()
-    people = serializers.IntegerField()
+    people = serializers.IntegerField(allow_null=True, help_text="Null for tokens without reports.small_cells.")
     state = serializers.CharField()
     requested_at = serializers.DateTimeField()
     decided_at = serializers.DateTimeField(allow_null=True)

@@ -160,6 +160,7 @@ def pause(request: StaffRequest) -> HttpResponse:
     found: dict[str, Any] = {}
     if live(request) and rule is not None and all(p.unfinished for p in problems):
         with suppress(DomainError):
+            commands.permit_beside_health(rule, catalog, request.user)
             found = sample_for(request, rule, catalog, exact=True)
     return render(request, "segments/_pause.html", found)
 

@@ -142,7 +142,7 @@ def _compared(request: StaffRequest, one: Segment, other: Segment) -> dict[str, 
     catalog = catalogs.load()
     try:
         rules = [parse(queries.rule_of(segment), catalog) for segment in (one, other)]
-        found = counting.ask_overlap(rules[0], rules[1], by=request.user, catalog=catalog, saved=True)
+        found = counting.ask_overlap(rules[0], rules[1], by=request.user, catalog=catalog)
     except DomainError as refusal:
         return {"refusal": str(refusal)}
     regions = [("only_one", found.only_one), ("both", found.both), ("only_other", found.only_other)]

@@ -3,10 +3,13 @@
 import pytest
 
 from campaigns import commands
+from campaigns.errors import SelfApproval
 from core.actors import SYSTEM
+from segments import commands as segment_commands
 from segments import uses
 from segments.models import Use
-from tests.campaigns.factories import EVERYBODY, CampaignFactory, SegmentFactory, marketer
+from tests.campaigns.factories import EVERYBODY, CampaignFactory, SegmentFactory, approve, approver, marketer
+from tests.content.factories import organization
 
 pytestmark = pytest.mark.django_db
 
@@ -33,3 +36,30 @@ def test_a_campaign_that_is_done_relies_on_nothing() -> None:
     uses.claim(campaign.segment, kind="campaign", used_by=campaign.pk)
     commands.finish(campaign)
     assert claimed() == []
+
+
+def test_an_approval_covers_the_segments_named_in_the_rule_too() -> None:
+    organization()
+    inner = SegmentFactory(rule=EVERYBODY)
+    outer = SegmentFactory(rule={"version": 2, "root": {"all": [{"segment": str(inner.pk), "op": "in"}]}})
+    author = marketer()
+    for change in (False, True):
+        campaign = approve(commands.submit(CampaignFactory(segment=outer, created_by=author.pk), by=author))
+        if change:
+            narrower = {"version": 2, "root": {"none": EVERYBODY["root"]["all"]}}
+            segment_commands.edit(inner, name="Others", rule=narrower, by=author)
+        commands.send_now(campaign, by=author)
+        commands.start(campaign)
+        campaign.refresh_from_db()
+        assert (campaign.state == "DRAFT") is change
+
+
+def test_who_wrote_a_segment_named_in_the_rule_is_no_second_person() -> None:
+    organization()
+    hand = approver()
+    inner = SegmentFactory(rule=EVERYBODY, saved_by=hand.pk)
+    outer = SegmentFactory(rule={"version": 2, "root": {"all": [{"segment": str(inner.pk), "op": "in"}]}})
+    author = marketer()
+    campaign = commands.submit(CampaignFactory(segment=outer, created_by=author.pk), by=author)
+    with pytest.raises(SelfApproval):
+        approve(campaign, by=hand)

@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
@@ -25,9 +27,9 @@ from segments.errors import IdentifiersWithHealth, NearlyTheSame, PartTooSmall, 
 from segments.models import Question
 from segments.rules import parse
 from segments.tree import nodes_of
-from tests.accounts.factories import UserFactory, api_token
+from tests.accounts.factories import UserFactory, api_token, sign_in
 from tests.contacts.factories import make_people
-from tests.segments.factories import attribute, has, is_, rule
+from tests.segments.factories import SegmentFactory, attribute, has, is_, rule
 
 EVERYBODY = BitMap(range(60))
 crowds = st.frozensets(st.integers(0, 59)).map(BitMap)
@@ -425,3 +427,14 @@ def test_a_handful_is_not_asked_for_their_health_by_who_may_not_reveal_them(db: 
         assert ask(user, HIV, is_("city", "Boston")) == Answer(19, exact=True)
         assert ask(user, HIV) == Answer(20, exact=True)
         assert ask(user, ashfield) == Answer(1, exact=True)
+
+
+@pytest.mark.django_db
+def test_two_segments_that_may_not_be_asked_as_one_are_not_overlapped_either(client: Client) -> None:
+    clinic()
+    one = SegmentFactory(rule=rule({"attribute": "first_name", "op": "is", "value": "Ann"}))
+    other = SegmentFactory(rule=rule(HIV))
+    for role, told in ((Role.ADMINISTRATOR, False), (Role.MARKETER, True)):
+        sign_in(client, UserFactory(roles=[role]))
+        page = client.post(reverse("segments:overlap"), {"one": str(one.pk), "other": str(other.pk)})
+        assert ("overlap" in page.context) is told

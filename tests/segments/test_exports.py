@@ -220,6 +220,20 @@ def test_of_a_list_leaves_who_was_on_it_when_it_was_approved(clinic: Segment, as
         exports.download(export, by=asker)
 
 
+def test_of_a_rule_with_a_list_in_it_leaves_who_was_on_it_when_it_was_approved(
+    clinic: Segment, asker: User, second: User
+) -> None:
+    one, two, *_ = Contact.objects.order_by("number")
+    kept = commands.start_list(name="Called back", by=asker)
+    commands.add_people(kept, [one.pk], by=asker)
+    outer = SegmentFactory(rule=rule({"segment": str(kept.pk), "op": "in"}, is_("state", "MA")))
+    export = approved(outer, asker, second)
+    assert len(read(exports.download(export, by=asker))) == 1
+    commands.add_people(kept, [two.pk], by=asker)
+    with pytest.raises(NotApproved, match="not what was approved"):
+        exports.download(export, by=asker)
+
+
 def test_an_attribute_that_counts_as_more_sensitive_stops_it(clinic: Segment, asker: User, second: User) -> None:
     export = approved(clinic, asker, second, "first_name")
     assert export.tier == Sensitivity.IDENTITY
@@ -514,13 +528,15 @@ def test_a_machine_asks_and_downloads_with_the_scope_for_it_and_cannot_approve(c
     _, asks = api_token(["exports.request"], owner)
     _, takes = api_token(["exports.download", "exports.view"], owner)
     _, reads = api_token(["segments.view", "contacts.reveal"], owner)
+    _, counts = api_token(["exports.view", "reports.small_cells"], owner)
     client = Client()
     body = {"attributes": ["first_name"], "purpose": "treatment", "reason": "Call list of the practice"}
     address = f"/api/v1/segments/{clinic.pk}/exports"
     assert client.post(address, body, "application/json", headers=reads).status_code == 403
     made = client.post(address, body, "application/json", headers=asks)
-    assert (made.status_code, made.json()["state"], made.json()["people"]) == (201, "REQUESTED", 10)
+    assert (made.status_code, made.json()["state"], made.json()["people"]) == (201, "REQUESTED", None)
     one = f"/api/v1/segments/exports/{made.json()['id']}"
+    assert [client.get(one, headers=who).json()["people"] for who in (takes, counts)] == [None, 10]
     assert client.get(f"{one}/file", headers=takes).json()["error"]["code"] == "not_approved"
     exports.approve_export(Export.objects.get(), by=second)
     assert client.get(one, headers=takes).json()["state"] == "APPROVED"

@@ -7,11 +7,13 @@ import pytest
 from django.test import Client
 
 from audit.models import Entry
+from contacts.records import Coded
 from core import clock
-from segments import membership
+from core.actors import SYSTEM
+from segments import commands, membership
 from segments.models import Segment
 from tests.contacts.factories import make_people
-from tests.segments.factories import SegmentFactory, is_, rule
+from tests.segments.factories import SegmentFactory, has, is_, rule
 from tests.segments.test_api import Machine
 
 pytestmark = pytest.mark.django_db
@@ -92,3 +94,19 @@ def test_a_segment_is_watched_and_says_where_it_is_used(machine: Machine) -> Non
     machine.ask("delete", f"/{segment.pk}/watch", status=204)
     assert membership.due() == []
     assert machine.ask("get", f"/{segment.pk}/uses") == []
+
+
+def test_putting_somebody_in_tells_nobody_what_they_have(client: Client) -> None:
+    [ill] = make_people(1, coded={"conditions": [Coded("B20", "HIV", None)]})
+    segment = commands.snapshot(rule(has("conditions", "B20")), name="Ill", by=SYSTEM)
+    for scopes, status in ((["contacts.view"], 403), (["contacts.reveal"], 200)):
+        machine = Machine(client, "segments.view", "segments.edit", *scopes)
+        machine.ask("post", f"/{segment.pk}/people", {"ids": [str(ill)]}, status)
+
+
+def test_a_snapshot_is_counted_by_who_is_in_it(machine: Machine) -> None:
+    [one] = make_people(1, state="NY")
+    segment = commands.snapshot(IN_MA, name="Kept", by=SYSTEM)
+    commands.add_people(segment, [one], by=SYSTEM)
+    make_people(3, state="MA")
+    assert machine.ask("post", f"/{segment.pk}/count")["count"] == 1
