@@ -64,7 +64,7 @@ def _counted(raw: Any, by: ApiToken, *, saved: bool = False) -> Response:
     except PartTooSmall as refusal:
         # Answered, not raised: the question counts even where an Idempotency-Key holds the transaction.
         return Response(body(refusal.code, str(refusal)), status=refusal.status)
-    sentence = queries.sentence(rule, catalog)
+    sentence = queries.sentence(rule, catalog, least=counting.least_named(by))
     found = {"count": answer.count, "exact": answer.exact, "text": str(answer), "sentence": sentence}
     return Response(CountOut(found).data)
 

@@ -229,6 +229,11 @@ def _members(question: UUID) -> BitMap:
     return BitMap.deserialize(seal.open_sealed(bytes(kept.members), key=key, aad=_aad(question)))
 
 
+def least_named(asker: Asker) -> int:
+    """So many people must have a code for an asker to be told its name: that it has one says that somebody has it."""
+    return 0 if asker.may(Action.SMALL_CELLS) else asking.CELL
+
+
 def may_sample(asker: Asker, rule: Rule, catalog: Catalog) -> bool:
     """Whether somebody may look at a masked sample: whoever sees small cells and contacts, unless the rule would say
     of a known person what they have."""

@@ -229,8 +229,8 @@ def codes_offered(attribute: str) -> list[Code]:
     return people.codes().get(attribute, [])
 
 
-def code_names(*rules: Rule) -> dict[tuple[str, str], str]:
-    """What the codes of these rules are called, for their sentences."""
+def code_names(*rules: Rule, least: int = 0) -> dict[tuple[str, str], str]:
+    """What the codes of these rules that at least so many people have are called, for their sentences."""
     asked = {
         (clause.attribute, code)
         for rule in rules
@@ -246,15 +246,15 @@ def code_names(*rules: Rule) -> dict[tuple[str, str], str]:
         (key, code.code): code.display
         for key in {key for key, _ in asked}
         for code in known.get(key, [])
-        if (key, code.code) in asked and code.display
+        if (key, code.code) in asked and code.display and code.people >= least
     }
 
 
-def sentence(rule: AnyRule, catalog: Catalog | None = None) -> str:
-    """The rule in plain English, codes by their names."""
+def sentence(rule: AnyRule, catalog: Catalog | None = None, *, least: int = 0) -> str:
+    """The rule in plain English, codes that at least so many people have by their names."""
     catalog = catalog or catalogs.load()
     rule = as_rule(rule, catalog)
-    return sentences.sentence(rule, catalog, code_names(rule))
+    return sentences.sentence(rule, catalog, code_names(rule, least=least))
 
 
 def sentences_of(segments: Iterable[Segment]) -> list[tuple[Segment, str]]:

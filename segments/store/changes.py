@@ -47,8 +47,8 @@ def changed_people(only: range | None = None) -> Changed:
         asked = [number for number in latest if number not in known]
         found = {person[0]: person for person in opening.numbered(asked)}
         known |= {number: (latest[number], found.get(number)) for number in asked}
-    if known:
-        memory.put(("changed", only), known, _RECORD * len(known))
+    # Nobody, too: whoever was deleted, and is out of their partition since, is not kept any longer.
+    memory.put(("changed", only), known, _RECORD * len(known))
     people = [person for _, (_, person) in sorted(known.items()) if person is not None]
     return Changed(np.array(sorted(latest), dtype=np.int64), people, hash(frozenset(latest.items())))
 

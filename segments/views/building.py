@@ -29,18 +29,21 @@ def _page(
 ) -> HttpResponse:
     catalog = catalogs.load()
     problems: list[Problem] = more.pop("problems", [])
-    view = Builder(catalog, problems, _code_names(root)).draw(root, more.pop("focus", ""), more.pop("focus_on", ""))
+    view = Builder(catalog, problems, _code_names(request, root)).draw(
+        root, more.pop("focus", ""), more.pop("focus_on", "")
+    )
     context = {"segment": segment, "root": view, "saves": saves, "problems": problems, "live": live(request), **more}
     return render(request, "segments/build.html", context)
 
 
-def _code_names(root: draft.Group) -> dict[tuple[str, str], str]:
+def _code_names(request: StaffRequest, root: draft.Group) -> dict[tuple[str, str], str]:
+    least = counting.least_named(request.user)
     asked = {(n.key, code) for _, n in draft.walk(root) if isinstance(n, draft.Clause) for code in n.values if n.key}
     return {
         (key, code.code): code.display
         for key in {key for key, _ in asked}
         for code in queries.codes_offered(key)
-        if (key, code.code) in asked
+        if (key, code.code) in asked and code.people >= least
     }
 
 
@@ -111,7 +114,7 @@ def step(request: StaffRequest) -> HttpResponse:
     """One step of the builder: the tree drawn anew, where the keyboard goes on, and what to say aloud."""
     root = draft.from_post(request.POST)
     done = steps.step(root, request.POST.get("do", ""))
-    view = Builder(catalogs.load(), code_names=_code_names(root)).draw(root, done.name, done.at)
+    view = Builder(catalogs.load(), code_names=_code_names(request, root)).draw(root, done.name, done.at)
     return render(request, "segments/_step.html", {"root": view, "said": done.said})
 
 
@@ -125,7 +128,7 @@ def preview(request: StaffRequest) -> HttpResponse:
     context: dict[str, Any] = {"wrong": wrong, "unfinished": len(problems) - len(wrong), "live": live(request)}
     kept: dict[str, Answer] = {}
     if rule is not None and not wrong:
-        context["sentence"] = queries.sentence(rule, catalog)
+        context["sentence"] = queries.sentence(rule, catalog, least=counting.least_named(request.user))
         parts = draft.nodes_of(root, rule, {draft.path_of(p.path) for p in problems})
         context["parts"] = len(parts)
         try:

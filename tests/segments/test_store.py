@@ -66,6 +66,19 @@ def test_a_change_is_seen_before_and_after_its_partition_is_written() -> None:
     assert rebuilt() == []
 
 
+def test_whoever_was_deleted_is_not_kept_opened_once_they_are_out_of_their_partition() -> None:
+    people()
+    written()
+    gone = Contact.objects.order_by("number")[0]
+    commands.update(gone, values={"state": "VT"}, coded={}, by=SYSTEM)
+    by_store()
+    assert [number for number, *_ in changes.changed_people().people] == [gone.number]
+    commands.delete(gone, by=SYSTEM)
+    written()
+    by_store()
+    assert not memory.memory.peek(("changed", None))
+
+
 def test_many_of_a_thousand_people_change_at_once() -> None:
     """So many that texts go from a list of words to value by value and back."""
     ids = people(1_200, state=lambda i: f"Place {i}")

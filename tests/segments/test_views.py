@@ -317,3 +317,32 @@ def test_each_condition_says_how_many_it_keeps_by_itself(marketer: Client, analy
     page = text(analyst.post(url, {**both, "r-2.value": "Salem", "count": "parts"}))
     assert "about 40 people by itself" in page
     assert Question.objects.count() == asked + 3
+
+
+def asked_code(*more: dict[str, str]) -> dict[str, Any]:
+    """The form of a builder with one code, and what else is asked."""
+    code = {"r-0.subject": "attribute:conditions", "r-0.op": "has", "r-0.value": "Z21"}
+    form: dict[str, Any] = {"node": ["r-0:condition"], "r.match": "all", **code}
+    for n, clause in enumerate(more, 1):
+        form["node"].append(f"r-{n}:condition")
+        form |= {f"r-{n}.{part}": value for part, value in clause.items()}
+    return form
+
+
+def test_that_a_rare_code_has_a_name_here_is_not_told_to_who_sees_no_small_cells(
+    analyst: Client, marketer: Client
+) -> None:
+    make_people(2, coded={"conditions": [Coded("Z21", "Asymptomatic HIV")]})
+    for step in ("segments:step", "segments:preview"):
+        assert "Asymptomatic" not in text(analyst.post(reverse(step), asked_code()))
+        assert "Asymptomatic" in text(marketer.post(reverse(step), asked_code()))
+
+
+def test_no_sample_is_shown_of_a_handful_picked_out_beside_health(marketer: Client) -> None:
+    make_people(12, state="MA", coded={"conditions": [Coded("Z21", "Asymptomatic HIV")]})
+    make_people(1, state="NY", coded={"conditions": [Coded("Z21", "Asymptomatic HIV")]})
+    url, administrator = reverse("segments:pause"), client_of(Role.ADMINISTRATOR)
+    for state, told in (("MA", True), ("NY", False)):
+        form = asked_code({"subject": "attribute:state", "op": "is", "value": state})
+        assert bool(administrator.post(url, form).context.get("sample")) is told
+        assert marketer.post(url, form).context.get("sample")
