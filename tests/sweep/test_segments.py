@@ -80,7 +80,7 @@ def clinic(settings: Any) -> Iterator[Segment]:
     attribute("city", Kind.TEXT, sensitivity=Sensitivity.IDENTITY)
     attribute("first_name", Kind.TEXT, sensitivity=Sensitivity.IDENTITY)
     make_people(
-        14,
+        30,
         first_name=NAME,
         city=TOWN,
         diagnosis=DIAGNOSIS,
@@ -110,10 +110,10 @@ def count(segment: Segment) -> None:
         client = Client()
         sign_in(client, UserFactory(roles=[role]))
         said = client.post(reverse("segments:count", args=[segment.pk])).content.decode()
-        assert ("14" in said, "About" in said) == ((True, False) if role == Role.MARKETER else (False, False)), said
+        assert ("30" in said, "About" in said) == ((True, False) if role == Role.MARKETER else (False, False)), said
     _, headers = api_token(["segments.view", "reports.small_cells"])
     answer = Client().post("/api/v1/segments/count", {"rule": RULE}, "application/json", headers=headers)
-    assert answer.json()["count"] == 14
+    assert answer.json()["count"] == 30
 
 
 def ask_as_an_analyst() -> None:
@@ -121,7 +121,7 @@ def ask_as_an_analyst() -> None:
     sign_in(client, UserFactory(roles=[Role.ANALYST]))
     wanted = rule(clause("diagnosis", "is", DIAGNOSIS))
     segment = commands.create(name=CALLED, rule=wanted, by=SYSTEM)
-    assert "<strong>10 people</strong>" in client.post(reverse("segments:count", args=[segment.pk])).content.decode()
+    assert "<strong>30 people</strong>" in client.post(reverse("segments:count", args=[segment.pk])).content.decode()
     assert Question.objects.filter(members__isnull=False).exists()
 
 
@@ -129,8 +129,8 @@ def look_for_a_name(user: User) -> None:
     client = Client()
     sign_in(client, user)
     found = client.post(reverse("segments:find_people"), {"text": NAME[:10]})
-    assert "14" in found.content.decode()
-    assert search.find(NAME[2:9].upper()).total in (0, 14)
+    assert "30" in found.content.decode()
+    assert search.find(NAME[2:9].upper()).total in (0, 30)
 
 
 def export(segment: Segment, marketer: User) -> bytes:
@@ -151,7 +151,7 @@ def test_asking_about_health_leaves_nothing_in_the_clear(clinic: Segment, caplog
         ask_as_an_analyst()
         membership.refresh(clinic)
         commands.snapshot(RULE, name=CALLED, description=WORDS, by=marketer)
-        assert len(fanout.members(RULE, clinic.created_at)) == 14
+        assert len(fanout.members(RULE, clinic.created_at)) == 30
         look_for_a_name(marketer)
         file = export(clinic, marketer)
         seal()
@@ -190,11 +190,11 @@ def test_while_a_rule_is_evaluated_no_value_asked_about_is_bound_to_a_statement(
     statements = Statements()
     with ExitStack() as stack:
         stack.enter_context(connection.execute_wrapper(statements))
-        assert len(fanout.members(RULE, clinic.created_at)) == 14
+        assert len(fanout.members(RULE, clinic.created_at)) == 30
         write_the_store()
-        assert len(fanout.members(RULE, clinic.created_at)) == 14
+        assert len(fanout.members(RULE, clinic.created_at)) == 30
         make_people(1, diagnosis=DIAGNOSIS)
-        assert len(fanout.members(RULE, clinic.created_at)) == 15
-        assert search.find(NAME[:10]).total == 14
+        assert len(fanout.members(RULE, clinic.created_at)) == 31
+        assert search.find(NAME[:10]).total == 30
     assert len(statements.seen) > 30
     assert not sweep(CANARIES, texts={"statements": "\n".join(statements.seen)}, database=False)
