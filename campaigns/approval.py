@@ -2,11 +2,13 @@
 (SND-08)."""
 
 import hashlib
+import hmac
 import json
 from uuid import UUID
 
 from campaigns.models import Campaign
 from core.purposes import MessageClass
+from phi.keyring import keyring
 from segments import queries as segments
 from segments.models import Segment
 
@@ -39,7 +41,10 @@ def lacking(campaign: Campaign) -> str:
 
 
 def digest(campaign: Campaign) -> bytes:
-    """SHA-256 of what is fixed at submission. Two campaigns alike in all of it have the same digest."""
+    """HMAC-SHA-256 of what is fixed at submission, under a key the database has not: a rule is short enough to guess.
+
+    Two campaigns alike in all of it have the same digest.
+    """
     version = campaign.template_version
     covered = {
         "content": bytes(version.digest).hex() if version else None,
@@ -51,4 +56,5 @@ def digest(campaign: Campaign) -> bytes:
     }
     if within := segments.referred(campaign.audience_rule):
         covered["within"] = {str(segment): what for segment, what in within.items()}
-    return hashlib.sha256(json.dumps(covered, sort_keys=True).encode()).digest()
+    text = json.dumps(covered, sort_keys=True).encode()
+    return hmac.new(keyring().secret("campaigns:approval"), text, hashlib.sha256).digest()

@@ -1,8 +1,11 @@
 """Campaigns and the segments they rely on."""
 
+import json
+from hashlib import sha256
+
 import pytest
 
-from campaigns import commands
+from campaigns import approval, commands
 from campaigns.errors import SelfApproval
 from core.actors import SYSTEM
 from segments import commands as segment_commands
@@ -63,3 +66,17 @@ def test_who_wrote_a_segment_named_in_the_rule_is_no_second_person() -> None:
     campaign = commands.submit(CampaignFactory(segment=outer, created_by=author.pk), by=author)
     with pytest.raises(SelfApproval):
         approve(campaign, by=hand)
+
+
+def test_nobody_without_the_keys_can_try_which_rule_an_approval_is_about() -> None:
+    campaign = CampaignFactory(audience_rule=EVERYBODY)
+    covered = {
+        "content": None,
+        "rule": EVERYBODY,
+        "sender": str(campaign.sender_id),
+        "topic": str(campaign.topic_id),
+        "opens": campaign.track_opens,
+        "clicks": campaign.track_clicks,
+    }
+    assert approval.digest(campaign) == approval.digest(campaign)
+    assert approval.digest(campaign) != sha256(json.dumps(covered, sort_keys=True).encode()).digest()
