@@ -252,6 +252,7 @@ def _move(segment: Segment, by: By, *, adding: BitMap = EMPTY, removing: BitMap 
     moved = len(change.entered) + len(change.left)
     if moved:
         Segment.objects.filter(pk=segment.pk).update(saved_by=person_of(by))
+    if named := len(adding | removing):  # that nobody moved is an answer, too: they were in it, or were not
         action = "segment.people_added" if adding else "segment.people_removed"
-        audit.record(action, by=by, target=segment, people=moved)
+        audit.record(action, by=by, target=segment, people=moved, named=named)
     return moved

@@ -21,6 +21,8 @@ WORDS = {
     "segment.unwatched": ("stop", "History no longer kept for its own sake"),
     "segment.membership_unreadable": ("warning", "What was kept of who is in it could not be read, and was taken anew"),
 }
+#: Where these moved nobody, nothing happened to the segment, though somebody asked.
+MOVES = ("segment.people_added", "segment.people_removed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,9 @@ class Event:
 
 def history_of(segment: Segment, limit: int = 50) -> list[Event]:
     """Newest first; two queries."""
-    entries = list(Entry.objects.filter(target_id=str(segment.pk), action__in=WORDS).order_by("-at", "-id")[:limit])
+    told = Entry.objects.filter(target_id=str(segment.pk), action__in=WORDS)
+    told = told.exclude(action__in=MOVES, details__people=0)
+    entries = list(told.order_by("-at", "-id")[:limit])
     ids = {UUID(e.actor_id) for e in entries if e.actor_kind == "staff"}
     names = {str(user.pk): user.name for user in User.objects.filter(pk__in=ids)}
     return [

@@ -102,6 +102,8 @@ def test_putting_somebody_in_tells_nobody_what_they_have(client: Client) -> None
     for scopes, status in ((["contacts.view"], 403), (["contacts.reveal"], 200)):
         machine = Machine(client, "segments.view", "segments.edit", *scopes)
         machine.ask("post", f"/{segment.pk}/people", {"ids": [str(ill)]}, status)
+    [entry] = Entry.objects.filter(action="segment.people_added", target_id=str(segment.pk))
+    assert (entry.details["named"], entry.details["people"]) == (1, 0)
 
 
 def test_a_snapshot_is_counted_by_who_is_in_it(machine: Machine) -> None:
