@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Min, OuterRef, Q, Subquery
@@ -15,6 +16,7 @@ from audit import commands as audit
 from contacts.models import Contact
 from core import clock
 from core.actors import SYSTEM
+from core.models import Organization
 from phi import blind
 from segments import bitmaps, fanout
 from segments.bitmaps import Kept
@@ -184,6 +186,11 @@ def told_after(row: Membership) -> Iterator[tuple[Membership, list[UUID], list[U
         before = kept
 
 
+def _said(at: datetime) -> str:
+    """A moment in words, where the organization is."""
+    return f"{at.astimezone(ZoneInfo(Organization.current().time_zone)):%d %b %Y, %H:%M %Z}"
+
+
 def who_was_in(segment: Segment, at: datetime) -> BitMap:
     """Numbers of who was in a segment at a moment, as it was seen then; who was deleted since is among them.
 
@@ -193,15 +200,13 @@ def who_was_in(segment: Segment, at: datetime) -> BitMap:
     if kept is None:
         first = Membership.objects.filter(segment=segment).aggregate(first=Min("taken_at"))["first"]
         raise NotKept(
-            f"Who was in this segment is known from {first:%d %b %Y %H:%M} UTC on."
+            f"Who was in this segment is known from {_said(first)} on."
             if first
             else "Nobody has kept who is in this segment. Watch it, and it will be known from then on."
         )
     looked_on = segment.kind == Segment.Kind.SNAPSHOT or at <= kept.row.seen_at + LOOKS_APART
     if not looked_on:
-        raise NotKept(
-            f"Nobody looked who was in this segment then: it was in no use after {kept.row.seen_at:%d %b %Y %H:%M} UTC."
-        )
+        raise NotKept(f"Nobody looked who was in this segment then: it was in no use after {_said(kept.row.seen_at)}.")
     return kept.members
 
 

@@ -35,12 +35,17 @@ def history(request: StaffRequest, segment: Segment) -> dict[str, Any]:
     rows = list(Membership.objects.filter(segment=segment).defer("members").order_by("-taken_at")[:LOOKS])[::-1]
     context: dict[str, Any] = {"looks": rows[::-1], "watched": uses.is_watched(segment)}
     if len(rows) > 1:
-        series = [("People", "count"), ("Came in", "entered"), ("Left", "left")]
-        values = [{"label": label, "values": [getattr(row, name) for row in rows]} for label, name in series]
-        context["chart"] = {"x": [row.taken_at for row in rows], "series": values}
+        context["chart"] = _drawn(rows, People="count")
+        if any(row.entered or row.left for row in rows[1:]):  # on a scale of their own: a few beside thousands
+            context["moves"] = _drawn(rows[1:], **{"Came in": "entered", "Left": "left"})
     if request.GET.get("on"):
         context |= _on(segment, request.GET["on"])
     return context
+
+
+def _drawn(rows: list[Membership], **lines: str) -> dict[str, Any]:
+    series = [{"label": label, "values": [getattr(row, name) for row in rows]} for label, name in lines.items()]
+    return {"x": [row.taken_at for row in rows], "series": series}
 
 
 def _on(segment: Segment, text: str) -> dict[str, Any]:

@@ -48,6 +48,7 @@ def test_who_came_and_went_is_drawn_and_told_for_a_day(marketer: Client, analyst
     assert "13 in it, 0 came in and 1 left" in text(marketer.post(url("refresh", segment), follow=True))
     page = text(marketer.get(url("detail", segment)))
     assert "People over time" in page
+    assert "Came in and left" in page
     assert "Stop keeping its history" in page
     today = clock.now().date()
     assert "<strong>13 people</strong> were in it" in text(marketer.get(url("detail", segment), {"on": today}))
@@ -100,7 +101,7 @@ def test_why_somebody_is_in_or_not_is_told_with_a_reason_and_kept(marketer: Clie
     asked: dict[str, Any] = {"segment": str(segment.pk), "contact": str(ids[0]), "reason": "They asked us by phone"}
     page = text(marketer.post(why, asked))
     assert "This person is not in it." in page
-    assert "They would come in if 1 condition turned out otherwise" in page
+    assert "They would come in if this condition came out otherwise" in page
     assert "no such entry" in page
     told = Entry.objects.get(action="segment.explained")
     assert told.subject_id == ids[0]
@@ -110,7 +111,9 @@ def test_why_somebody_is_in_or_not_is_told_with_a_reason_and_kept(marketer: Clie
     assert "E11.9" in page
     assert Entry.objects.filter(action="contact.revealed").count() == 2
     for wrong in ({"reason": ""}, {"segment": ""}, {"contact": "", "who": "nobody@example.com"}, {"contact": "x"}):
-        assert "Not told" in text(marketer.post(why, {**asked, **wrong}))
+        refused = text(marketer.post(why, {**asked, **wrong}))
+        assert "No answer" in refused
+        assert f'value="{ {**asked, **wrong}["reason"] }"' in refused, "what was typed is kept"
     assert Entry.objects.filter(action="segment.explained").count() == 2
     assert analyst.get(why).status_code == 403
 
