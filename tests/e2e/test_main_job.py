@@ -360,7 +360,7 @@ def export_people(page: Any, approver: Any, segment: str, folder: Path) -> str:
     approver.get_by_text("People are to leave as a file").wait_for()
     approver.goto(page.url)
     look(approver)
-    approver.get_by_role("button", name=re.compile("Let .* out")).click()
+    approver.get_by_role("button", name=re.compile("Approve for")).click()
     approver.get_by_text("Approved by").wait_for()
     page.reload()
     page.get_by_role("button", name="Download").first.click()

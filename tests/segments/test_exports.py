@@ -469,7 +469,7 @@ def test_from_the_segment_to_the_file_by_the_pages(clinic: Segment, asker: User,
     assert clinic.name in other.get("/").content.decode()
     seen = other.get(address).content.decode()
     assert "State is “MA”" in seen
-    assert "Let 10 people out" in seen
+    assert "Approve for 10 people" in seen
     assert other.post(f"{address}/decide", {"refuse": "1"}).status_code == 200  # a refusal says why
     assert other.post(f"{address}/decide", {"approve": "1"}).url == address
     assert "Your export is approved" in one.get("/").content.decode()
