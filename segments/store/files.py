@@ -3,6 +3,7 @@
 `places` says which bytes of a file hold which column; whoever has only those bytes can read those columns.
 """
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,17 +35,30 @@ class Slices:
     spans: Sequence[Sequence[int]]
     data: bytes | memoryview
 
-    def sparse(self) -> np.ndarray:
-        """The file with zeros where nothing was fetched; memory that nobody touches costs nothing."""
+    def laid_out(self) -> np.ndarray:
+        """As much room as the file takes with those bytes in their places, and in between whatever lay there before.
+
+        The room is this thread's, good until its next call: new room for each file would cost more than reading it.
+        """
         if sum(length for _, length in self.spans) != len(self.data):
             raise SealBroken("A part of a file of the column store has not the length it should have.")
-        whole, given, at = np.zeros(self.length, dtype=np.uint8), np.frombuffer(self.data, dtype=np.uint8), 0
+        room, given, at = _room(self.length), np.frombuffer(self.data, dtype=np.uint8), 0
         for offset, length in self.spans:
             if not 0 <= offset <= offset + length <= self.length:
                 raise SealBroken("A part of a file of the column store lies outside of it.")
-            whole[offset : offset + length] = given[at : at + length]
+            room[offset : offset + length] = given[at : at + length]
             at += length
-        return whole
+        return room
+
+
+_rooms = threading.local()
+
+
+def _room(length: int) -> np.ndarray:
+    held: np.ndarray | None = getattr(_rooms, "held", None)
+    if held is None or len(held) < length:
+        held = _rooms.held = np.zeros(max(length, 4 * 1024 * 1024), dtype=np.uint8)
+    return held[:length]
 
 
 def write(table: pa.Table, key: bytes) -> tuple[bytes, Places]:
@@ -80,7 +94,7 @@ def _places(data: pa.Buffer, key: bytes) -> Places:
 def read(data: bytes | memoryview | Slices, key: bytes, columns: Sequence[str] | None = None) -> pa.Table:
     """These columns of a file (None: all), with the metadata of its schema. Raises SealBroken on anything altered."""
     try:
-        whole = data.sparse() if isinstance(data, Slices) else data
+        whole = data.laid_out() if isinstance(data, Slices) else data
         source = pa.BufferReader(pa.py_buffer(whole))
         if bytes(whole[-4:]) != _MAGIC:
             raise SealBroken("A file of the column store is not encrypted, or no file.")

@@ -208,13 +208,13 @@ def test_only_what_is_named_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     people(50)
     written()
     fetched: list[int] = []
-    sparse = reading.files.Slices.sparse
+    laid_out = reading.files.Slices.laid_out
 
     def counted(self: Any) -> Any:
         fetched.append(len(self.data))
-        return sparse(self)
+        return laid_out(self)
 
-    monkeypatch.setattr(reading.files.Slices, "sparse", counted)
+    monkeypatch.setattr(reading.files.Slices, "laid_out", counted)
     list(reading.frames({"sex": Kind.CHOICE}))
     whole = sum(len(bytes(data)) for data in PartitionFile.objects.values_list("data", flat=True))
     assert len(fetched) == 1
