@@ -109,7 +109,9 @@ def _exports(user: User) -> Iterator[Need]:
             yield Need("download", one.segment.name, detail, "Review", _page("segments:export", one.pk))
     if user.may(Action.EXPORTS_DOWNLOAD):
         for one in exports.ready(user.pk):
-            yield Need("download", one.segment.name, "Your export is approved", "Open", _page("segments:export", one.pk))
+            yield Need(
+                "download", one.segment.name, "Your export is approved", "Open", _page("segments:export", one.pk)
+            )
 
 
 def _returned(user: User) -> Iterator[Need]:
