@@ -170,19 +170,20 @@ def why(request: StaffRequest) -> HttpResponse:
     asked = request.POST if request.method == "POST" else request.GET
     segments = sorted(queries.segments(), key=lambda segment: str(segment.name).casefold())
     segment = next((s for s in segments if str(s.pk) == asked.get("segment", "")), None)
-    contact = contact_of(asked)
+    # Never from the address of the page: what somebody types names a person.
+    contact = contact_of(asked, who=request.POST.get("who", ""))
     context: dict[str, Any] = {"segments": segments, "segment": segment, "contact": contact, "asked": asked}
     if request.method == "POST":
         context |= _told(request, segment, contact)
     return render(request, "segments/why.html", context)
 
 
-def contact_of(asked: QueryDict) -> Contact | None:
-    """By the id a page of ours named, or by the email address or external id somebody typed."""
+def contact_of(asked: QueryDict, *, who: str) -> Contact | None:
+    """By the id a page of ours named, or by the email address or external id somebody typed (`who`)."""
     with suppress(ValueError):
         if asked.get("contact"):
             return Contact.objects.filter(pk=UUID(str(asked["contact"]))).first()
-    found, _ = membership.people_named([asked.get("who", "")])
+    found, _ = membership.people_named([who])
     return Contact.objects.filter(pk=found[0]).first() if len(found) == 1 else None
 
 
