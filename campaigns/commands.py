@@ -202,8 +202,6 @@ def start(campaign: Campaign) -> Campaign:
         return campaign
     campaign = held
     state = move(campaign.state, "start")
-    if bytes(campaign.approved_digest or b"") != approval.digest(campaign):
-        return _return(campaign, "it is not what was approved. Submit it again.", code="approval_outdated")
     version, sender = campaign.template_version, campaign.sender
     assert version is not None
     assert sender is not None
@@ -214,6 +212,9 @@ def start(campaign: Campaign) -> Campaign:
         tier = highest(content.queries.tier_now(version), segments.tier_of(campaign.audience_rule))
     except RuleError as refusal:  # an attribute of the rule was removed since
         return _return(campaign, str(refusal), code=refusal.code)
+    # After the people were picked: a segment inside the rule that changed up to here has changed what is compared.
+    if bytes(campaign.approved_digest or b"") != approval.digest(campaign):
+        return _return(campaign, "it is not what was approved. Submit it again.", code="approval_outdated")
     if tier.rank > Sensitivity(campaign.tier).rank:
         words = f"what it uses counts as “{tier.label}” by now. Submit it again, so that it is reviewed as such."
         return _return(campaign, words, code="tier_raised")
