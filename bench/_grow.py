@@ -14,7 +14,7 @@ import polars as pl
 from django.test import override_settings
 
 from bench import people_columns as made
-from bench._count import timed
+from bench._count import fresh, timed
 from segments.columns import ALWAYS, STILL, Column, Entries, words
 from segments.store import files, rows, tables
 from segments.store.part import NEARLY_UNIQUE, SIZE, Listed, Part
@@ -26,7 +26,6 @@ WARM = 5
 
 def to(size: int, rules: list[Any], emit: Callable[..., None]) -> None:
     """Grow to `size` people, then emit each rule, in the first count of a process and in later ones."""
-    from bench.segments import fresh
     from segments import queries
     from segments.models import Partition
 

@@ -16,7 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bench import _door as door
-from bench._count import timed
+from bench._count import fresh, timed
 
 FRESH, WARM, CAMPAIGNS, GROWN = 5, 15, 6, 10
 
@@ -26,16 +26,6 @@ def emit(name: str, value: float, unit: str, baseline: float | None = None) -> N
     if baseline is not None:
         line |= {"baseline": round(baseline, 3), "ratio": round(value / baseline, 3)}
     print(json.dumps(line), flush=True)
-
-
-def fresh(asked: dict[str, Any]) -> dict[str, float]:
-    """One question in a new process: its answer, milliseconds, and the memory it came to (MB)."""
-    from tests.workers import database_url
-
-    environ = {**os.environ, "DJANGO_SETTINGS_MODULE": "marketing.settings", "DATABASE_URL": database_url()}
-    command = [sys.executable, "-m", "bench._count"]
-    done = subprocess.run(command, input=json.dumps(asked), env=environ, capture_output=True, text=True, check=True)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def middle(count: Callable[[], int]) -> tuple[int, float]:
