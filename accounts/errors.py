@@ -49,7 +49,3 @@ class ResetNotReady(DomainError):
 
 class ScopeTooWide(DomainError):
     """A token may not do more than its owner may."""
-
-
-class PasskeyNeeded(DomainError):
-    """This role signs in with a passkey; another kind of factor would open nothing."""

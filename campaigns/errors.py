@@ -19,7 +19,3 @@ class ApprovalOutdated(DomainError):
 
 class BadTime(DomainError):
     """The send time cannot be used."""
-
-
-class NoRecipients(DomainError):
-    """Nobody matches the audience rule."""

@@ -10,7 +10,6 @@ from contacts.models import Attribute
 from content.models import TemplateVersion
 from content.preview import Preview, all_personas, preview
 from delivery import queries as delivery
-from delivery.models import Origin
 from delivery.queries import Progress
 from segments import queries as segments
 
@@ -101,7 +100,3 @@ def newer_template(campaign: Campaign) -> bool:
     if version is None or campaign.template is None or campaign.submitted_at is None:
         return False
     return campaign.template.updated_at > campaign.submitted_at
-
-
-def origin_of(campaign: Campaign) -> Origin | None:
-    return Origin.objects.filter(pk=campaign.pk).first()

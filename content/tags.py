@@ -62,10 +62,6 @@ def _guarded_names(tree: nodes.Node) -> set[int]:
     return guarded
 
 
-def line_of(source: str, position: int) -> int:
-    return source.count("\n", 0, position) + 1
-
-
 def tag_names(fragment: str) -> set[str]:
     """Names printed inside a fragment such as an attribute's value; empty where it does not parse."""
     try:
