@@ -4,13 +4,14 @@
 """
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+from bench._seeded import run
 
 
 def emit(name: str, value: float, unit: str) -> None:
@@ -64,21 +65,5 @@ def measure() -> None:
     drained("trail", bundle.stream(found))
 
 
-def main(size: int) -> None:
-    if "DATABASE_URL" in os.environ:
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketing.settings")
-        os.environ.setdefault("CARILLON_LOCAL_RUN", "1")
-        import django
-
-        django.setup()
-        measure()
-        return
-    from bench import _door, million
-
-    with _door.scratch():
-        million.seed(size, processes=1)
-        measure()
-
-
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5_000)
+    run(measure, int(sys.argv[1]) if len(sys.argv) > 1 else 5_000)

@@ -6,13 +6,14 @@ this process alone, which others on the machine do not change. At the end the sl
 """
 
 import json
-import os
 import re
 import statistics
 import sys
 import time
 from collections.abc import Iterator
 from typing import Any
+
+from bench._seeded import run
 
 ROUNDS = 5
 #: Where pages lead to what is not there in a seeded database, or away from it.
@@ -159,21 +160,5 @@ def measure() -> None:
     print(json.dumps({"name": "pages.over_300_ms", "value": over, "unit": f"of {len(found)} pages"}), flush=True)
 
 
-def main(size: int) -> None:
-    if "DATABASE_URL" in os.environ:
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketing.settings")
-        os.environ.setdefault("CARILLON_LOCAL_RUN", "1")
-        import django
-
-        django.setup()
-        measure()
-        return
-    from bench import _door, million
-
-    with _door.scratch():
-        million.seed(size, processes=1)
-        measure()
-
-
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5_000)
+    run(measure, int(sys.argv[1]) if len(sys.argv) > 1 else 5_000)
