@@ -37,6 +37,13 @@ class Action(TextChoices):
     CAMPAIGNS_EDIT = "campaigns.edit", "Prepare, test and submit campaigns"
     CAMPAIGNS_APPROVE = "campaigns.approve", "Approve campaigns of others"
     CAMPAIGNS_SEND = "campaigns.send", "Schedule, pause, resume and cancel campaigns"
+    WORKFLOWS_VIEW = "workflows.view", "See journeys and who is where"
+    WORKFLOWS_EDIT = "workflows.edit", "Draw, simulate and propose journeys, declare events"
+    WORKFLOWS_APPROVE = "workflows.approve", "Approve journeys of others"
+    WORKFLOWS_RUN = "workflows.run", "Publish, pause, resume and stop journeys, move and retry people"
+    WORKFLOWS_ENROL = "workflows.enrol", "Put people on journeys and take them off"
+    EVENTS_SEND = "events.send", "Send events that journeys listen to"
+    ENDPOINTS_MANAGE = "endpoints.manage", "Define where webhooks go"
     DELIVERY_VIEW = "delivery.view", "See relays, domains and their health"
     DELIVERY_MANAGE = "delivery.manage", "Configure relays, domains and senders"
     AUDIT_VIEW = "audit.view", "Read the trail"
@@ -75,6 +82,13 @@ POLICY: dict[Action, frozenset[Role]] = {
     Action.CAMPAIGNS_EDIT: frozenset({M}),
     Action.CAMPAIGNS_APPROVE: frozenset({P, C}),
     Action.CAMPAIGNS_SEND: frozenset({M, P}),
+    Action.WORKFLOWS_VIEW: frozenset({A, M, P, C}),
+    Action.WORKFLOWS_EDIT: frozenset({M}),
+    Action.WORKFLOWS_APPROVE: frozenset({P, C}),
+    Action.WORKFLOWS_RUN: frozenset({M, P}),
+    Action.WORKFLOWS_ENROL: frozenset({M}),
+    Action.EVENTS_SEND: frozenset({A, M}),
+    Action.ENDPOINTS_MANAGE: frozenset({A}),
     Action.DELIVERY_VIEW: frozenset({A, M, C}),
     Action.DELIVERY_MANAGE: frozenset({A}),
     Action.AUDIT_VIEW: frozenset({C}),

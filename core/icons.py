@@ -9,6 +9,7 @@ ICONS: dict[str, str] = {
     "segment": "M4 5h16l-6 8v5l-4 2v-7z",
     "template": "M5 4h14a1 1 0 0 1 1 1v14a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1V5a1 1 0 0 1 1-1zM4 9h16M9 9v11",
     "campaign": "M4 10v4h3l7 4V6L7 10zM17.5 9.5a4 4 0 0 1 0 5M7 14l1.5 6h2.5l-1-4.5",
+    "workflow": "M6 4h4v4H6zM14 10h4v4h-4zM6 16h4v4H6zM8 8v8M8 12h6",
     "delivery": "M21 3L10 14M21 3l-7 18-4-7-7-4z",
     "compliance": "M12 3l7.5 3v5.5c0 4.6-3 7.8-7.5 9.5-4.5-1.7-7.5-4.9-7.5-9.5V6zM8.8 12l2.3 2.3 4.2-4.5",
     "settings": "M4 7h9M17 7h3M4 17h3M11 17h9M15 9.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5z"

@@ -54,6 +54,17 @@ RAIL: tuple[Place, ...] = (
     ),
     Place("Templates", "content:list", "templates.view", "template"),
     Place("Campaigns", "campaigns:list", "campaigns.view", "campaign"),
+    Place(
+        "Workflows",
+        "workflows:list",
+        "workflows.view",
+        "workflow",
+        inside=(
+            Place("Journeys", "workflows:list", "workflows.view"),
+            Place("Events", "workflows:events", "workflows.view"),
+            Place("Webhooks", "workflows:endpoints", "workflows.view"),
+        ),
+    ),
     Place("Delivery", "delivery:overview", "delivery.view", "delivery"),
     Place(
         "Compliance",

@@ -8,7 +8,18 @@ from django.urls import URLPattern, URLResolver, include, path
 from accounts.requests import public
 from core.api.errors import no_such_address
 
-ROOMS = ("accounts", "contacts", "consent", "segments", "content", "campaigns", "delivery", "tracking", "audit")
+ROOMS = (
+    "accounts",
+    "contacts",
+    "consent",
+    "segments",
+    "content",
+    "campaigns",
+    "workflows",
+    "delivery",
+    "tracking",
+    "audit",
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include((import_module(f"{room}.api_urls").urlpatterns, room), namespace=f"api-{room}"))

@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "marketing",
     "campaigns",
+    "workflows",
     "trail",
     "segments",
     "delivery",
@@ -165,6 +166,7 @@ STATICFILES_DIRS = [
     ("vendor/alpine", NODE_MODULES / "@alpinejs" / "csp" / "dist"),
     ("vendor/uplot", NODE_MODULES / "uplot" / "dist"),
     ("vendor/sortable", NODE_MODULES / "sortablejs" / "modular"),
+    ("vendor/dagre", NODE_MODULES / "@dagrejs" / "dagre" / "dist"),
 ]
 WHITENOISE_USE_FINDERS = LOCAL_RUN
 WHITENOISE_AUTOREFRESH = False
@@ -208,6 +210,12 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "segments-memberships": {"task": "segments.refresh_used", "schedule": 60.0},
     "segments-evaluations": {"task": "segments.sweep_evaluations", "schedule": 300.0},
     "segments-forget": {"task": "segments.purge_memberships", "schedule": 3600.0},
+    "workflows-listen": {"task": "workflows.listen", "schedule": 2.0},
+    "workflows-look": {"task": "workflows.look", "schedule": 60.0},
+    "workflows-run": {"task": "workflows.sweep", "schedule": 2.0},
+    "workflows-calls": {"task": "workflows.sweep_calls", "schedule": 10.0},
+    "workflows-simulate": {"task": "workflows.sweep_simulations", "schedule": 30.0},
+    "workflows-forget": {"task": "workflows.purge", "schedule": 3600.0},
 }
 for _entry in CELERY_BEAT_SCHEDULE.values():
     _entry["options"] = {"expires": _entry["schedule"]}
@@ -233,6 +241,13 @@ MEMBERSHIP_DAYS = int(os.environ.get("CARILLON_MEMBERSHIP_DAYS", "730"))
 
 #: segments.store.memory: bytes of opened columns a process may keep (given in megabytes).
 SEGMENTS_MEMORY = int(os.environ.get("CARILLON_SEGMENTS_MEMORY", "512")) * 1024 * 1024
+
+#: workflows: enrolments one claim takes, seconds a run task works before it makes room, and how many run at a time.
+WORKFLOWS_CLAIM = int(os.environ.get("CARILLON_WORKFLOWS_CLAIM", "2000"))
+WORKFLOWS_SLICE_SECONDS = 10
+WORKFLOWS_PARALLEL = int(os.environ.get("CARILLON_WORKFLOWS_PARALLEL", "2"))
+#: workflows: happenings are forgotten after this long.
+WORKFLOWS_HAPPENING_DAYS = int(os.environ.get("CARILLON_HAPPENING_DAYS", "730"))
 
 #: phi.keyring: the provider class and, for the local one, its file (0600; never in the database or its backups).
 PHI_KEY_PROVIDER = os.environ.get("CARILLON_KEY_PROVIDER", "phi.providers.LocalKeyFile")

@@ -15,6 +15,7 @@ urlpatterns = [
     path("segments/", include("segments.urls")),
     path("templates/", include("content.urls")),
     path("campaigns/", include("campaigns.urls")),
+    path("workflows/", include("workflows.urls")),
     path("delivery/", include("delivery.urls")),
     path("compliance/consent/", include("consent.urls")),
     path("compliance/trail/", include("trail.urls")),

@@ -1,0 +1,1 @@
+"""What this room hears from below. Signals only wake: what happened is read from rows."""
