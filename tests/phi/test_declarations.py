@@ -69,6 +69,10 @@ def test_blind_indexes_stand_on_unique_identifiers_only() -> None:
         "contacts.SavedMapping.headers_hash",  # of a file's column names, not of people
         "consent.LedgerEntry.address_index",  # which address was confirmed
         "consent.Suppression.address_hash",
+        "workflows.EventType.name_index",  # of a name that staff declared
+        "workflows.Happening.key_index",  # of one person's event key: the person is part of it
+        "workflows.Happening.idempotency",  # of the sender's name for one event
+        "workflows.Enrolment.key_index",  # as Happening's
     }
 
 
