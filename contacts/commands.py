@@ -14,11 +14,17 @@ from contacts.models import Attribute, Contact
 from contacts.persons import Person
 from contacts.records import Coded, Record
 from core.actors import By
+from phi.errors import SealBroken
 
-__all__ = ["Person", "UpsertResult", "clean_coded", "create", "delete", "delete_many", "update", "upsert_many"]
+__all__ = [
+    "Person", "SetResult", "UpsertResult", "clean_coded", "create", "delete", "delete_many", "set_values", "update",
+    "upsert_many",
+]  # fmt: skip
 
 #: Entries a coded list may hold; more is a mistake in the file.
 MAX_CODED = 20_000
+#: Who somebody is: changed one person at a time (`update`), under the locks that this takes.
+IDENTITY = ("email", "external_id")
 BUSY = "somebody else is writing this person: try again"
 TAKEN = "Another contact already has this external id. Open that contact, or give another id."
 
@@ -34,6 +40,16 @@ class UpsertResult:
     refused: dict[int, str] = field(default_factory=dict)
     #: position in the list -> contact
     ids: dict[int, UUID] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class SetResult:
+    """What became of each person; who was deleted is in none of these."""
+
+    changed: list[UUID] = field(default_factory=list)
+    unchanged: list[UUID] = field(default_factory=list)
+    #: contact -> why not
+    refused: dict[UUID, str] = field(default_factory=dict)
 
 
 def clean_person(
@@ -207,4 +223,43 @@ def upsert_many(people: Sequence[Person], *, by: By, fold: bool = False) -> Upse
             unchanged=len(result.unchanged), refused=len(result.refused),
         )  # fmt: skip
     _announce(signals.contacts_changed, touched)
+    return result
+
+
+@transaction.atomic
+def set_values(people: Mapping[UUID, Mapping[str, Any]], *, by: By) -> SetResult:
+    """Change single values of many known people, by id: None clears, what is absent stays. Four statements.
+
+    A person whose value does not fit, or whose record does not open, is refused; the others are written.
+    """
+    live = queries.attributes()
+    result = SetResult()
+    news: dict[UUID, Person] = {}
+    for contact_id, given in people.items():
+        try:
+            if not set(IDENTITY).isdisjoint(given):
+                raise BadValue("Addresses and external ids are changed one person at a time.")
+            news[contact_id] = clean_person(given, None, live)
+        except (BadValue, UnknownAttribute) as problem:
+            result.refused[contact_id] = str(problem)
+    planned = upsert.Plan()
+    for contact in Contact.objects.select_for_update().filter(pk__in=list(news)).order_by("pk"):
+        try:
+            known = persons.known_of(contact)
+        except SealBroken:
+            result.refused[contact.pk] = "this person's record does not open"
+            continue
+        record = persons.merge(known.record, news[contact.pk], fold=False)
+        if record == known.record:
+            result.unchanged.append(contact.pk)
+            continue
+        result.changed.append(contact.pk)
+        planned.changes.append(
+            upsert.Change(len(planned.changes), known, record, known.email_index, known.external_index)
+        )
+    upsert.apply(planned)
+    if result.changed:
+        keys = sorted({key for pk in result.changed for key in news[pk].values})
+        audit("contacts.values_set", by=by, changed=len(result.changed), refused=len(result.refused), keys=keys)
+    _announce(signals.contacts_changed, result.changed)
     return result

@@ -1,0 +1,34 @@
+"""Have people enter another journey as well; its own rules decide who does."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from core.actors import By
+from workflows.definition import Enter
+from workflows.effects.acts import Act, Applied
+from workflows.models import Workflow, WorkflowVersion
+
+OPEN = (Workflow.State.ACTIVE, Workflow.State.PAUSED)
+
+
+def enter(acts: Sequence[Act], now: datetime, by: By) -> Applied:
+    """With the event that let them in here; whom the other journey does not take goes on all the same."""
+    from workflows.enrolling import Entry, enrol  # noqa: PLC0415
+
+    groups: dict[UUID | None, list[Act]] = {}
+    for act in acts:
+        assert isinstance(act.step, Enter)
+        groups.setdefault(act.step.workflow, []).append(act)
+    live = WorkflowVersion.objects.filter(
+        workflow__in=[pk for pk in groups if pk], state=WorkflowVersion.State.LIVE, workflow__state__in=OPEN
+    )
+    versions = {version.workflow_id: version for version in live}
+    trouble: dict[int, str] = {}
+    for wanted, own in sorted(groups.items(), key=lambda group: str(group[0])):
+        if wanted is None or wanted not in versions:
+            trouble.update(dict.fromkeys((act.row.id for act in own), "journey_closed"))
+        else:
+            people = [Entry(act.row.contact_id, act.row.key_index, act.row.happening_id) for act in own]
+            enrol(versions[wanted], people, at=now, by=by)
+    return Applied({}, trouble)
