@@ -1,6 +1,21 @@
 """What this room refuses, in words a person can act on."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
 from core.errors import DomainError
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a step ("": with the journey). `field`: with what of it ("timeout", "exits.next",
+    "trigger.event"). An error keeps the journey from being published, a warning does not."""
+
+    step: str
+    field: str
+    text: str
+    level: Literal["error", "warning"] = "error"
 
 
 class NotPossibleNow(DomainError):
@@ -15,6 +30,10 @@ class SelfApproval(DomainError):
     """Whoever drew or proposed a version cannot approve it (SND-08)."""
 
 
+class ApprovalOutdated(DomainError):
+    """What stands now is not what was proposed."""
+
+
 class ChangedMeanwhile(DomainError):
     """Somebody else saved the draft meanwhile."""
 
@@ -24,9 +43,15 @@ class BadDefinition(DomainError):
 
     status = 400
 
-    def __init__(self, text: str, problems: "list[object] | None" = None) -> None:
+    def __init__(self, text: str, problems: Sequence[Problem] = ()) -> None:
         super().__init__(text)
-        self.problems = problems or []
+        self.problems = list(problems)
+
+    @property
+    def fields(self) -> dict[str, list[dict[str, str]]]:
+        """What the API says of each step."""
+        said = [{"step": p.step, "field": p.field, "text": p.text, "level": p.level} for p in self.problems[:100]]
+        return {"definition": said}
 
 
 class UnknownEvent(DomainError):

@@ -83,12 +83,16 @@ def yearly(value: date | datetime | None, moment: Moment, zone: tzinfo, after: d
 
 
 def next_weekday(start: datetime, weekdays: tuple[int, ...], at: str, zone: tzinfo) -> datetime:
-    """The first such weekday (none named: any day) and time there that is not before `start`, in UTC."""
+    """The first such weekday (none named: any day) and time there that is later than `start`, in UTC.
+
+    Later, not "not before": else a loop would go round at one moment, and a clock that stops at the full hour (the
+    simulator's) would answer otherwise than one that runs on.
+    """
     day, wanted = start.astimezone(zone).date(), clock_time(at)
     for ahead in range(9):
         found = day + timedelta(days=ahead)
         if not weekdays or found.weekday() in weekdays:
             moment = local(found, wanted, zone)
-            if moment >= start:
+            if moment > start:
                 return moment
     raise AssertionError("Every weekday comes within eight days.")
