@@ -58,3 +58,9 @@ class UnknownEvent(DomainError):
     """No event type of that name was declared."""
 
     status = 400
+
+
+class BadAddress(DomainError):
+    """A webhook may not go there (IDN-18)."""
+
+    status = 400

@@ -1,0 +1,3 @@
+from tests.delivery.conftest import _no_connections_left, catcher, relay, unstarted
+
+__all__ = ["_no_connections_left", "catcher", "relay", "unstarted"]

@@ -1,0 +1,106 @@
+"""Write the draft of a journey: one verb each. What runs is the matter of publishing and steering."""
+
+from typing import Any
+
+import msgspec
+from django.db import transaction
+
+from accounts.queries import person_of
+from audit.commands import record
+from core import clock
+from core.actors import By
+from workflows.definition import Definition, from_json, to_json
+from workflows.errors import BadDefinition, ChangedMeanwhile, NotComplete, NotPossibleNow
+from workflows.models import Workflow
+
+State = Workflow.State
+
+
+def locked(workflow: Workflow) -> Workflow:
+    """The row, held until the transaction ends; outcome rows that refer to it do not wait."""
+    return Workflow.objects.select_for_update(no_key=True).get(pk=workflow.pk)
+
+
+def parse(raw: object) -> Definition:
+    try:
+        return from_json(raw)
+    except msgspec.ValidationError as error:
+        raise BadDefinition(f"This is not a journey: {error}") from None
+
+
+def _named(name: str) -> str:
+    name = " ".join(name.split())[:120]
+    if not name:
+        raise NotComplete("Give the journey a name.")
+    return name
+
+
+@transaction.atomic
+def create(*, name: str, by: By, description: str = "", definition: Any = None) -> Workflow:
+    """A new draft, empty or of this definition (JSON). Raises BadDefinition."""
+    draft = to_json(parse(definition) if definition else Definition())
+    person = person_of(by)
+    workflow = Workflow.objects.create(
+        name=_named(name),
+        description=description.strip(),
+        draft=draft,
+        created_by=person,
+        editors=[person] if person else [],
+    )
+    record("workflow.created", by=by, target=workflow)
+    return workflow
+
+
+@transaction.atomic
+def rename(workflow: Workflow, *, name: str, by: By, description: str = "") -> Workflow:
+    """Change what people on staff know it by; what runs is not touched."""
+    workflow = locked(workflow)
+    named, described = _named(name), description.strip()
+    if (named, described) == (workflow.name, workflow.description):
+        return workflow
+    workflow.name, workflow.description = named, described
+    workflow.save(update_fields=["name", "description", "updated_at"])
+    record("workflow.renamed", by=by, target=workflow)
+    return workflow
+
+
+@transaction.atomic
+def save_draft(workflow: Workflow, definition: Any, *, revision: int | None, by: By) -> Workflow:
+    """Keep what was drawn (JSON); people inside notice nothing.
+
+    `revision`: the one the author started from (None: whatever stands). Raises BadDefinition, ChangedMeanwhile.
+    """
+    draft = to_json(parse(definition))
+    workflow = locked(workflow)
+    if workflow.archived_at:
+        raise NotPossibleNow("This journey is archived. Duplicate it to go on drawing.")
+    if revision is not None and revision != workflow.draft_revision:
+        raise ChangedMeanwhile("Somebody else saved this journey meanwhile. Load it again, then make your change.")
+    if draft == workflow.draft:
+        return workflow
+    workflow.draft = draft
+    workflow.draft_revision += 1
+    person = person_of(by)
+    if person and person not in workflow.editors:
+        workflow.editors.append(person)
+    workflow.save(update_fields=["draft", "draft_revision", "editors", "updated_at"])
+    record("workflow.saved", by=by, target=workflow, revision=workflow.draft_revision)
+    return workflow
+
+
+@transaction.atomic
+def duplicate(workflow: Workflow, *, name: str, by: By) -> Workflow:
+    """A new draft as this one is drawn; versions and people stay where they are."""
+    return create(name=name, by=by, description=workflow.description, definition=workflow.draft)
+
+
+@transaction.atomic
+def archive(workflow: Workflow, *, by: By) -> Workflow:
+    """Take it out of the lists. One that runs has to be stopped first."""
+    workflow = locked(workflow)
+    if workflow.state not in (State.DRAFT, State.STOPPED):
+        raise NotPossibleNow("People are on this journey or may enter it. Stop it first, then archive it.")
+    workflow.archived_at = clock.now()
+    workflow.save(update_fields=["archived_at", "updated_at"])
+    record("workflow.archived", by=by, target=workflow)
+    return workflow

@@ -1,0 +1,169 @@
+"""From draft to what runs: freeze, have a second person approve it, go live."""
+
+from typing import Any
+
+from django.db import transaction
+
+import content.commands
+import delivery.commands
+from accounts.queries import person_of
+from audit.commands import record
+from content.models import Template, TemplateVersion
+from core import clock
+from core.actors import By
+from core.sensitivity import Sensitivity, highest
+from delivery.models import Origin, Sender
+from workflows import approval, claims
+from workflows.commands import locked, parse
+from workflows.definition import Definition, Mail
+from workflows.errors import ApprovalOutdated, NotComplete, NotPossibleNow, SelfApproval
+from workflows.models import VersionMail, Workflow, WorkflowVersion
+
+State = WorkflowVersion.State
+FINISH = {"how": "finish"}
+
+
+@transaction.atomic
+def publish(workflow: Workflow, *, by: By, plan: Any = None) -> WorkflowVersion:
+    """Make the draft a version. It is live at once, or waits for a second person where it is about health (SND-08).
+
+    `plan`: what becomes of people on older versions (WorkflowVersion.plan); None: they finish there.
+    Raises NotComplete, TemplateHasErrors, RuleError, NotPossibleNow.
+    """
+    workflow = locked(workflow)
+    if workflow.archived_at:
+        raise NotPossibleNow("This journey is archived. Duplicate it to publish it again.")
+    if workflow.versions.filter(state=State.PROPOSED).exists():
+        raise NotPossibleNow("A version waits for approval already. Withdraw it first, or have it decided on.")
+    definition = parse(workflow.draft)
+    mails = _frozen(definition, by)
+    plan = plan or FINISH
+    tier = highest(Sensitivity.IDENTITY, *(mail.tier for mail in mails.values()))
+    last = workflow.versions.first()
+    version = WorkflowVersion.objects.create(
+        workflow=workflow,
+        number=last.number + 1 if last else 1,
+        definition=workflow.draft,
+        digest=approval.digest(workflow.draft, plan, mails, approval.within(definition)),
+        tier=tier,
+        plan=plan,
+        proposed_by=person_of(by),
+        proposed_at=clock.now(),
+        written_by=workflow.editors,
+    )
+    VersionMail.objects.bulk_create(
+        VersionMail(version=version, step=step, template_version=mail) for step, mail in mails.items()
+    )
+    record("workflow.proposed", by=by, target=workflow, version=version.number, tier=str(tier))
+    if not approval.needs_second(tier):
+        _go_live(workflow, version, definition, by)
+    return version
+
+
+def _frozen(definition: Definition, by: By) -> dict[str, TemplateVersion]:
+    """The mail of every mail step, frozen as it stands."""
+    steps = {key: step for key, step in definition.steps.items() if isinstance(step, Mail)}
+    found = Template.objects.in_bulk({step.template for step in steps.values() if step.template})
+    frozen: dict[Any, TemplateVersion] = {}
+    for key, step in steps.items():
+        template = found.get(step.template) if step.template else None
+        if template is None or step.sender is None:
+            raise NotComplete(f"The mail “{step.name or key}” still needs a template and a sender.")
+        if template.pk not in frozen:
+            frozen[template.pk] = content.commands.freeze(template, by=by)
+    return {key: frozen[step.template] for key, step in steps.items()}
+
+
+@transaction.atomic
+def approve(version: WorkflowVersion, *, by: By, seen: bytes, note: str = "") -> WorkflowVersion:
+    """Approve exactly what stands, and let it go live. `seen`: the digest of what the approver read."""
+    workflow = locked(version.workflow)
+    version = WorkflowVersion.objects.get(pk=version.pk)
+    _proposed(version)
+    definition = parse(version.definition)
+    person = person_of(by)
+    if person is None or person in approval.hands(version, definition):
+        raise SelfApproval(
+            "A second person has to approve this: you drew, changed or proposed it, one of its mails or its segments."
+        )
+    if seen != bytes(version.digest) or seen != approval.digest_now(version, definition):
+        raise ApprovalOutdated("A segment inside it changed since it was proposed. Send it back, to be proposed anew.")
+    version.decided_by, version.decided_at, version.note = person, clock.now(), note.strip()
+    version.save(update_fields=["decided_by", "decided_at", "note"])
+    record("workflow.approved", by=by, target=workflow, version=version.number, digest=seen.hex())
+    _go_live(workflow, version, definition, by)
+    return version
+
+
+def _proposed(version: WorkflowVersion) -> None:
+    if version.state != State.PROPOSED:
+        raise NotPossibleNow("This version does not wait for approval any more.")
+
+
+@transaction.atomic
+def send_back(version: WorkflowVersion, *, by: By, note: str) -> WorkflowVersion:
+    """Return a proposal to its author, with what should change."""
+    if not note.strip():
+        raise NotComplete("Say what should change, so that the author can act on it.")
+    return _put_away(version, State.RETURNED, by=by, note=note.strip())
+
+
+@transaction.atomic
+def withdraw(version: WorkflowVersion, *, by: By) -> WorkflowVersion:
+    """Take a proposal back."""
+    return _put_away(version, State.WITHDRAWN, by=by)
+
+
+def _put_away(version: WorkflowVersion, state: str, *, by: By, note: str = "") -> WorkflowVersion:
+    workflow = locked(version.workflow)
+    version = WorkflowVersion.objects.get(pk=version.pk)
+    _proposed(version)
+    version.state, version.note = state, note
+    version.decided_by, version.decided_at = person_of(by), clock.now()
+    version.save(update_fields=["state", "note", "decided_by", "decided_at"])
+    record(f"workflow.{state.lower()}", by=by, target=workflow, version=version.number)
+    return version
+
+
+def _go_live(workflow: Workflow, version: WorkflowVersion, definition: Definition, by: By) -> None:
+    """New people enter this one from now on; those on older versions do as the plan says."""
+    workflow.versions.filter(state=State.LIVE).update(state=State.CLOSED)
+    version.state, version.live_at = State.LIVE, clock.now()
+    version.save(update_fields=["state", "live_at"])
+    _open_origins(version, definition, held=workflow.state == Workflow.State.PAUSED, by=by)
+    if workflow.state != Workflow.State.PAUSED:
+        workflow.state = Workflow.State.ACTIVE
+    workflow.editors = []
+    workflow.save(update_fields=["state", "editors", "updated_at"])
+    claims.settle(workflow)
+    record("workflow.published", by=by, target=workflow, version=version.number, how=version.plan["how"])
+
+
+def _open_origins(version: WorkflowVersion, definition: Definition, *, held: bool, by: By) -> None:
+    mails = list(version.mails.select_related("template_version"))
+    steps = {mail.step: definition.steps[mail.step] for mail in mails}
+    senders = Sender.objects.in_bulk({step.sender for step in steps.values() if isinstance(step, Mail)})
+    special = version.tier == Sensitivity.SPECIAL  # TRK-02: never counted
+    for mail in mails:
+        step, frozen = steps[mail.step], mail.template_version
+        assert isinstance(step, Mail)
+        sender = senders.get(step.sender)
+        if sender is None:
+            raise NotComplete(f"The sender of the mail “{step.name or mail.step}” is gone. Choose another one.")
+        delivery.commands.open_origin(
+            mail.pk,
+            kind=Origin.Kind.WORKFLOW,
+            stream=step.stream,
+            purpose=frozen.purpose,
+            message_class=frozen.message_class,
+            topic_id=step.topic,
+            template_version=frozen,
+            sender=sender,
+            tier=version.tier,
+            track_opens=step.track_opens and not special,
+            track_clicks=step.track_clicks and not special,
+            approved_digest=bytes(frozen.digest),
+            by=by,
+        )
+        if held:
+            delivery.commands.hold(mail.pk, by=by)
