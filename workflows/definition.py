@@ -135,7 +135,10 @@ class SegmentLeft(Exit, frozen=True, tag="segment_left"):
 
 
 class EventExit(Exit, frozen=True, tag="event"):
-    """An event of this type since they entered; `same_key`: only one with the key of the event that let them in."""
+    """An event of this type since they entered; `same_key`: only one with the key of the event that let them in.
+
+    Who was let in by a date has no key to compare (the date is not one of an event): for them any counts.
+    """
 
     event: str
     same_key: bool = True
