@@ -64,3 +64,15 @@ class BadAddress(DomainError):
     """A webhook may not go there (IDN-18)."""
 
     status = 400
+
+
+class EndpointInUse(DomainError):
+    """A journey that runs tells this endpoint."""
+
+
+class EventInUse(DomainError):
+    """A journey that runs listens to this event."""
+
+
+class EventTaken(DomainError):
+    """An event of that name was declared before."""

@@ -16,7 +16,7 @@ from workflows.definition import (
     ways_out,
 )
 
-#: Where a step leads by each way out that it takes (also one that is not drawn, as SAME_AS says); only to steps there are.
+#: Where a step leads by each way out, also by one that is not drawn (SAME_AS); only to steps there are.
 Edges = dict[str, list[tuple[str, str]]]
 
 
@@ -39,7 +39,7 @@ def drawn(definition: Definition) -> list[tuple[str, str, str]]:
 
 
 def reached_from(found: Edges, starts: list[str], through: Callable[[str], bool] = lambda _: True) -> set[str]:
-    """The starts and every step that comes after them; what comes after a step that is not `through` is not looked at."""
+    """The starts and every step that comes after them, not looking beyond steps that are not `through`."""
     seen, waiting = set(starts), deque(starts)
     while waiting:
         step = waiting.popleft()
@@ -78,7 +78,7 @@ def turned(found: Edges) -> Edges:
 
 
 def order(definition: Definition) -> list[str]:
-    """All steps in the order of reading: each after those that lead to it, as far as loops let it; unreached ones last."""
+    """All steps in the order of reading: each after those that lead to it, as far as loops let it; unreached last."""
     found = edges(definition)
     seen: set[str] = set()
     done: list[str] = []

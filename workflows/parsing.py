@@ -105,28 +105,33 @@ def _bounded(raw: object) -> None:
         below: list[object] = []
         for item in row:
             if isinstance(item, dict):
-                if not all(isinstance(key, str) for key in item):
-                    raise BadDefinition("The names in an object are texts.")
-                size += sum(len(key) for key in item)
+                below += item
                 below += item.values()
-                below += item.keys()
             elif isinstance(item, list | tuple):
                 below += item
-            elif isinstance(item, str):
-                size += len(item)
-                if _CONTROL.search(item):
-                    raise BadDefinition("A text holds characters that are none: control characters, or half of one.")
-            elif isinstance(item, float):
-                if not math.isfinite(item):
-                    raise BadDefinition("A number is missing its value: NaN and infinity are no JSON.")
-            elif isinstance(item, int):
-                if abs(item) > 2**53:
-                    raise BadDefinition("A number is too large.")
-            elif item is not None:
-                raise BadDefinition("A definition is made of JSON: objects, lists, texts, numbers, true, false, null.")
+            else:
+                size += _plain(item)
             if parts + len(below) > MAX_PARTS or size > MAX_BYTES:
                 raise BadDefinition("This definition is too large. Refer to segments instead of repeating long lists.")
+        if any(isinstance(item, dict) and not all(isinstance(name, str) for name in item) for item in row):
+            raise BadDefinition("The names in an object are texts.")
         row = below
+
+
+def _plain(item: object) -> int:
+    """The length of a single value. Raises BadDefinition where it is none of JSON's."""
+    match item:
+        case str():
+            if _CONTROL.search(item):
+                raise BadDefinition("A text holds characters that are none: control characters, or half of one.")
+            return len(item)
+        case float() if not math.isfinite(item):
+            raise BadDefinition("A number has no value: NaN and infinity are no JSON.")
+        case int() if abs(item) > 2**53:
+            raise BadDefinition("A number is too large.")
+        case None | int() | float():
+            return 0
+    raise BadDefinition("A definition is made of JSON: objects, lists, texts, numbers, true, false, null.")
 
 
 def _texts(steps: dict[str, AnyStep]) -> list[Problem]:

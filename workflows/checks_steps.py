@@ -1,0 +1,402 @@
+"""What is wrong with one step by itself: what it names is gone, lengths, values, and how its parts go together."""
+
+import re
+from collections.abc import Generator, Iterator, Sequence
+from uuid import UUID
+
+from accounts.policy import Action, Role, allowed
+from contacts import values
+from contacts.errors import BadValue
+from contacts.models import Kind
+from core.purposes import MessageClass, Purpose
+from core.sensitivity import Sensitivity
+from segments.errors import RuleError
+from workflows import definition as d
+from workflows import graph, tiers
+from workflows.errors import Problem
+from workflows.models import Workflow
+from workflows.names import Mailable, Names
+
+#: Five years, the longest wait and the farthest from a date.
+MAX_DAYS = 1_826
+MAX_MINUTES = MAX_DAYS * 24 * 60
+_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z")
+#: Which kinds of attribute take a property of an event.
+_TAKES = {
+    "text": (Kind.TEXT, Kind.CHOICE),
+    "number": (Kind.NUMBER,),
+    "yes_no": (Kind.BOOLEAN,),
+    "date": (Kind.DATE,),
+    "datetime": (Kind.DATETIME,),
+}
+#: Triggers that are about the person's own affair, so that a transactional mail may follow (15 USC 7702(17)).
+OWN_AFFAIR = (d.ByEvent, d.ByDate, d.ByConsent, d.ByHand)
+#: What no journey sets: who somebody is to us.
+NEVER_SET = ("email", "external_id")
+
+
+def problems(  # noqa: PLR0911, PLR0912  one case a kind
+    definition: d.Definition, names: Names, step: str, node: d.AnyStep, workflow: Workflow | None
+) -> Iterator[Problem]:
+    match node:
+        case d.Mail():
+            return _mail(definition, names, step, node)
+        case d.Wait():
+            return _span(step, "span", node.span)
+        case d.WaitUntil():
+            return moment_problems(step, "moment", node.moment, definition.trigger, names)
+        case d.WaitWeekday():
+            return _weekday(step, node)
+        case d.WaitEvent():
+            return _wait_event(definition, names, step, node)
+        case d.Branch():
+            return (
+                problem
+                for n, case in enumerate(node.cases)
+                for problem in rule_problems(step, f"cases[{n}]", case.rule, names)
+            )
+        case d.BranchMail():
+            return _branch_mail(definition, step, node)
+        case d.SetAttribute():
+            return _set_attribute(definition, names, step, node)
+        case d.ChangeList():
+            return _list(step, node, names)
+        case d.Webhook():
+            return _webhook(step, node, names)
+        case d.Tell():
+            return _tell(step, node, names)
+        case d.Enter():
+            return _enter(step, node, names, workflow)
+        case d.Goal():
+            return rule_problems(step, "rule", node.rule, names)
+    return iter(())
+
+
+# -- parts that several kinds have -----------------------------------------------------------------------------------
+
+
+def rule_problems(step: str, place: str, raw: object, names: Names) -> Iterator[Problem]:
+    """What the segment language says of a rule."""
+    if raw is None:
+        yield Problem(step, place, "There is no rule yet. Add at least one condition.")
+        return
+    try:
+        names.rule(raw)
+    except RuleError as refusal:
+        yield from (Problem(step, place, str(problem)) for problem in refusal.problems[:10])
+
+
+def segment_problems(step: str, place: str, segment: UUID | None, names: Names) -> Iterator[Problem]:
+    if segment is None:
+        yield Problem(step, place, "Choose a segment.")
+        return
+    try:
+        saved = names.catalog.segments[segment]
+    except KeyError:
+        yield Problem(step, place, "There is no such segment. Choose another one.")
+        return
+    if saved.archived:
+        yield Problem(step, place, f"The segment “{saved.name}” is archived. Restore it, or choose another one.")
+    elif not saved.snapshot:
+        yield from rule_problems(step, place, saved.rule, names)
+
+
+def topic_problems(step: str, place: str, topic: UUID, names: Names) -> Iterator[Problem]:
+    if topic in names.catalog.removed_topics:
+        yield Problem(step, place, "This topic was removed. Choose another one.")
+    elif topic not in names.catalog.topics:
+        yield Problem(step, place, "There is no such topic. Choose another one.")
+
+
+def event_problems(step: str, place: str, event: str, names: Names) -> Iterator[Problem]:
+    if not event.strip():
+        yield Problem(step, place, "Choose an event.")
+    elif names.event(event) is None:
+        text = f"No event “{event[:60]}” is declared. Declare it under Workflows, Events, or choose another one."
+        yield Problem(step, place, text)
+
+
+def key_problems(step: str, place: str, trigger: d.AnyTrigger) -> Iterator[Problem]:
+    """A key of an event is never that of a date."""
+    if isinstance(trigger, d.ByDate):
+        text = "People come in by a date, so no event has the same key. Let an event with any key count."
+        yield Problem(step, place, text)
+
+
+def attribute_problems(step: str, place: str, key: str, names: Names) -> Iterator[Problem]:
+    if not key:
+        yield Problem(step, place, "Choose an attribute.")
+    elif key in names.catalog.removed:
+        yield Problem(step, place, f"The attribute “{names.catalog.removed[key][0]}” was removed. Choose another one.")
+    elif key not in names.attributes:
+        yield Problem(step, place, f"There is no attribute “{key[:60]}”. Choose another one.")
+
+
+def change_problems(
+    step: str, place: str, key: str, node: d.ByAttribute | d.WaitEvent, names: Names
+) -> Iterator[Problem]:
+    """A change of an attribute, from and to values that it can have."""
+    yield from attribute_problems(step, f"{place}attribute", key, names)
+    if key not in names.attributes:
+        return
+    for part, given in (("was", node.was), ("becomes", node.becomes)):
+        for value in given:
+            if text := value_problem(key, value, names):
+                yield Problem(step, f"{place}{part}", text)
+    if node.was and node.becomes and set(node.was) == set(node.becomes) and len(node.was) == 1:
+        yield Problem(step, f"{place}becomes", "From a value to the same value is no change.")
+
+
+def value_problem(key: str, value: d.Value, names: Names) -> str:
+    """What keeps this value from being one of the attribute's; None is no value at all, and may be meant."""
+    attribute = names.attributes[key]
+    if attribute.kind == Kind.CODED:
+        return f"“{attribute.label}” is a list of codes, not a single value."
+    if value is None:
+        return ""
+    try:
+        stored = values.accept(attribute, value)
+    except BadValue as bad:
+        return f"“{attribute.label}” cannot have this value: {bad}."
+    if stored != value:
+        return f"Write the value of “{attribute.label}” as it is stored: {stored}."
+    return ""
+
+
+def fits(kind: str, value: d.Value) -> bool:
+    """Whether a property of an event of this kind can have the value."""
+    match kind:
+        case "number":
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case "yes_no":
+            return isinstance(value, bool)
+    return isinstance(value, str)
+
+
+def _span(step: str, place: str, span: d.Span) -> Iterator[Problem]:
+    parts = (span.weeks, span.days, span.hours, span.minutes)
+    minutes = graph.length(span)
+    if any(part < 0 for part in parts):
+        yield Problem(step, place, "Time does not run backward: give lengths above nothing.")
+    elif minutes <= 0:
+        yield Problem(step, place, "Give a length above nothing.")
+    elif minutes > MAX_MINUTES:
+        yield Problem(step, place, "Five years is the longest.")
+
+
+def moment_problems(
+    step: str, place: str, moment: d.Moment, trigger: d.AnyTrigger | None, names: Names
+) -> Iterator[Problem]:
+    """`trigger`: where a date of the event that let them in may be meant; None: of an attribute only."""
+    if moment.attribute and moment.property:
+        yield Problem(step, place, "A date is an attribute's or the event's, not both.")
+    if moment.property and trigger is not None:
+        kind = yield from _property(step, place, moment.property, trigger, names)
+    elif moment.property:
+        kind = ""
+    else:
+        yield from attribute_problems(step, place, moment.attribute, names)
+        kind = names.attributes[moment.attribute].kind if moment.attribute in names.attributes else ""
+    if kind and kind not in ("date", "datetime"):
+        yield Problem(step, place, "This is no date. Choose a date, or a date with time.")
+    if kind == "date" and not moment.at:
+        yield Problem(step, f"{place}.at", "Say at which time of that day: a date has none of its own.")
+    if moment.at and not _TIME.match(moment.at):
+        yield Problem(step, f"{place}.at", "Give the time of day as 10:00.")
+    if moment.at and moment.minutes:
+        yield Problem(step, f"{place}.minutes", "Either a time of that day, or minutes from the date's own time.")
+    if abs(moment.days) > MAX_DAYS or abs(moment.minutes) > MAX_MINUTES:
+        yield Problem(step, f"{place}.days", "Five years from the date is the farthest.")
+
+
+def _property(step: str, place: str, name: str, trigger: d.AnyTrigger, names: Names) -> Generator[Problem, None, str]:
+    """Answers the kind of the property, "" where it is not known."""
+    if not isinstance(trigger, d.ByEvent):
+        yield Problem(step, place, "People do not come in by an event, so there is no property of one.")
+        return ""
+    event = names.event(trigger.event)
+    if event is None:
+        return ""
+    if name not in event.properties:
+        yield Problem(step, place, f"The event that lets people in has no property “{name[:60]}”.")
+        return ""
+    return event.properties[name]
+
+
+# -- one kind each ---------------------------------------------------------------------------------------------------
+
+
+def _mail(definition: d.Definition, names: Names, step: str, node: d.Mail) -> Iterator[Problem]:
+    template = names.templates.get(node.template) if node.template else None
+    if node.template is None:
+        yield Problem(step, "template", "Choose a template.")
+    elif template is None:
+        yield Problem(step, "template", "There is no such template. Choose another one.")
+    elif template.archived:
+        yield Problem(step, "template", f"The template “{template.name}” is archived. Choose another one.")
+    if node.sender is None:
+        yield Problem(step, "sender", "Choose a sender.")
+    elif node.sender not in names.senders:
+        yield Problem(step, "sender", "There is no such sender. Choose another one.")
+    elif not names.senders[node.sender].verified:
+        text = "The sender's domain is not verified yet: until it is, every mail is refused."
+        yield Problem(step, "sender", text, "warning")
+    if node.topic is not None:
+        yield from topic_problems(step, "topic", node.topic, names)
+    if template is not None:
+        yield from _kind_of_mail(definition, names, step, node, template)
+
+
+def _kind_of_mail(
+    definition: d.Definition, names: Names, step: str, node: d.Mail, template: Mailable
+) -> Iterator[Problem]:
+    commercial = template.message_class == MessageClass.COMMERCIAL
+    sells = template.purpose in (Purpose.MARKETING, Purpose.FUNDRAISING)
+    if (commercial or sells) and node.topic is None:
+        yield Problem(step, "topic", "Commercial mail, marketing and fundraising need a topic that people can leave.")
+    if node.stream == "transactional":
+        if template.message_class != MessageClass.TRANSACTIONAL or sells:
+            text = "Only a template of the transactional class that sells nothing goes the transactional way."
+            yield Problem(step, "stream", text)
+        if not isinstance(definition.trigger, OWN_AFFAIR):
+            text = (
+                "A transactional mail answers something of the person's own: an event, a date, a consent, or a person "
+                "put in by hand. What lets people in here is none of these."
+            )
+            yield Problem(step, "stream", text)
+    if (node.track_opens or node.track_clicks) and tiers.tier_of(definition, names) == Sensitivity.SPECIAL:
+        text = "Opens and clicks are not counted where a special category is involved (TRK-02). Switch both off."
+        yield Problem(step, "track_opens", text)
+
+
+def _weekday(step: str, node: d.WaitWeekday) -> Iterator[Problem]:
+    if any(not 0 <= day <= 6 for day in node.weekdays) or len(set(node.weekdays)) < len(node.weekdays):
+        yield Problem(step, "weekdays", "Weekdays are 0 (Monday) to 6 (Sunday), each once.")
+    if not _TIME.match(node.at):
+        yield Problem(step, "at", "Give the time of day as 10:00.")
+
+
+def _wait_event(definition: d.Definition, names: Names, step: str, node: d.WaitEvent) -> Iterator[Problem]:
+    yield from _span(step, "timeout", node.timeout)
+    if node.event and node.attribute:
+        yield Problem(step, "event", "Wait for an event or for a change, not for both.")
+    elif node.attribute:
+        yield from change_problems(step, "", node.attribute, node, names)
+    else:
+        yield from event_problems(step, "event", node.event, names)
+        if node.was or node.becomes:
+            yield Problem(step, "becomes", "Values are for changes of an attribute.")
+        if node.same_key and node.event:
+            yield from key_problems(step, "same_key", definition.trigger)
+
+
+def _branch_mail(definition: d.Definition, step: str, node: d.BranchMail) -> Iterator[Problem]:
+    mail = definition.steps.get(node.mail)
+    if not node.mail:
+        yield Problem(step, "mail", "Choose which mail to ask about.")
+    elif mail is None:
+        yield Problem(step, "mail", "The mail this asks about is not there any more. Choose another one.")
+    elif not isinstance(mail, d.Mail):
+        yield Problem(step, "mail", "This asks about a step that sends no mail. Choose a mail.")
+    else:
+        if node.mail not in graph.before_step(graph.edges(definition), step):
+            text = "The mail this asks about cannot come before it. Choose another one, or move this step behind it."
+            yield Problem(step, "mail", text)
+        if "opened" in node.cases and not (mail.track_opens or mail.track_clicks):
+            yield Problem(step, "cases", "Opens of that mail are not counted. Switch counting on there.")
+        if "clicked" in node.cases and not mail.track_clicks:
+            yield Problem(step, "cases", "Clicks in that mail are not counted. Switch counting on there.")
+
+
+def _set_attribute(definition: d.Definition, names: Names, step: str, node: d.SetAttribute) -> Iterator[Problem]:
+    yield from attribute_problems(step, "attribute", node.attribute, names)
+    if node.attribute in NEVER_SET:
+        yield Problem(step, "attribute", "Who somebody is is not set by a journey. Choose another attribute.")
+        return
+    attribute = names.attributes.get(node.attribute)
+    if attribute is None:
+        return
+    if node.property and node.value is not None:
+        yield Problem(step, "value", "Set a value or a property of the event, not both.")
+    if not node.property:
+        if text := value_problem(node.attribute, node.value, names):
+            yield Problem(step, "value", text)
+        return
+    kind = yield from _property(step, "property", node.property, definition.trigger, names)
+    if attribute.kind == Kind.CODED:
+        yield Problem(step, "attribute", f"“{attribute.label}” is a list of codes, not a single value.")
+    elif kind and attribute.kind not in _TAKES[kind]:
+        yield Problem(step, "property", f"“{attribute.label}” cannot have what “{node.property}” holds.")
+
+
+def _list(step: str, node: d.ChangeList, names: Names) -> Iterator[Problem]:
+    found = list(segment_problems(step, "segment", node.segment, names))
+    yield from found
+    if node.segment is not None and not found and node.segment not in names.lists:
+        yield Problem(step, "segment", "This segment finds its people by a rule. Choose a list that is kept by hand.")
+
+
+def _webhook(step: str, node: d.Webhook, names: Names) -> Iterator[Problem]:
+    endpoint = names.endpoints.get(node.endpoint) if node.endpoint else None
+    if node.endpoint is None:
+        yield Problem(step, "endpoint", "Choose where the call goes.")
+    elif endpoint is None:
+        yield Problem(step, "endpoint", "This endpoint was removed. Choose another one.")
+    elif node.attributes and not endpoint.agreement:
+        text = f"No agreement with “{endpoint.name}” is in force (SEC-09), so no values may go there. Take them out."
+        yield Problem(step, "attributes", text)
+    for key in node.attributes:
+        yield from attribute_problems(step, "attributes", key, names)
+    yield from _once(step, "attributes", node.attributes)
+
+
+def _once(step: str, place: str, keys: Sequence[str]) -> Iterator[Problem]:
+    if len(set(keys)) < len(keys):
+        yield Problem(step, place, "An attribute is named twice.")
+
+
+def _tell(step: str, node: d.Tell, names: Names) -> Iterator[Problem]:
+    if node.user is not None and node.role:
+        yield Problem(step, "user", "Tell one person, or everybody of a role.")
+    elif node.user is not None and node.user not in names.users:
+        yield Problem(step, "user", "This person is not on staff any more. Choose another one.")
+    elif node.user is None and not node.role:
+        yield Problem(step, "user", "Choose whom to tell.")
+    elif node.role and node.role not in list(Role):
+        yield Problem(step, "role", f"There is no role “{node.role[:40]}”.")
+    elif node.role and not allowed([node.role], Action.WORKFLOWS_VIEW):
+        yield Problem(step, "role", "People of this role may not see who is on a journey. Choose another one.")
+    if not node.text.strip():
+        yield Problem(step, "text", "Say what they are to do.")
+
+
+def _enter(step: str, node: d.Enter, names: Names, workflow: Workflow | None) -> Iterator[Problem]:
+    if node.workflow is None:
+        yield Problem(step, "workflow", "Choose which journey they enter.")
+        return
+    target = names.workflows.get(node.workflow)
+    if workflow is not None and node.workflow == workflow.pk:
+        yield Problem(step, "workflow", "This is the journey they are on already. Lead the way back to a step instead.")
+    elif target is None or target.archived:
+        yield Problem(step, "workflow", "There is no such journey any more. Choose another one.")
+    elif target.state == Workflow.State.STOPPED:
+        yield Problem(step, "workflow", f"“{target.name}” was stopped: nobody enters it. Choose another one.")
+    elif not target.live:
+        yield Problem(step, "workflow", f"“{target.name}” is not published yet. Publish it first.")
+    elif _comes_back(node.workflow, names, workflow):
+        yield Problem(step, "workflow", f"“{target.name}” leads back to this journey: people would go round for ever.")
+
+
+def _comes_back(first: UUID, names: Names, workflow: Workflow | None) -> bool:
+    if workflow is None:
+        return False
+    seen, waiting = {first}, [first]
+    while waiting:
+        journey = names.workflows.get(waiting.pop())
+        for following in journey.enters if journey else ():
+            if following == workflow.pk:
+                return True
+            if following not in seen:
+                seen.add(following)
+                waiting.append(following)
+    return False
