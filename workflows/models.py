@@ -34,6 +34,8 @@ class Workflow(models.Model):
     #: Optimistic concurrency: a save names the revision it started from.
     draft_revision = models.PositiveIntegerField(default=1)
     paused_at = models.DateTimeField(null=True)
+    #: A job lets it go on: "spread:<seconds>" or "skip:0". "": none does.
+    resuming = models.CharField(max_length=20, blank=True, default="")
     created_by = models.UUIDField(null=True)
     #: Who wrote on the draft since the last version.
     editors = ArrayField(models.UUIDField(), default=list)
@@ -103,6 +105,72 @@ class VersionMail(models.Model):
 
     def __str__(self) -> str:
         return f"Mail {self.pk}"
+
+
+class Move(models.Model):
+    """What publishing does to people on older versions: foretold, confirmed by somebody, carried out by a job.
+
+    `forecast`, `happened`: a list of moving.Fate as JSON; the first is what was shown before, the second what came.
+    """
+
+    DATA = Declaration(encrypted=("definition", "plan", "forecast", "happened"), safe=("*",))
+
+    class State(TextChoices):
+        COUNTING = "COUNTING", "Being foretold"
+        FORETOLD = "FORETOLD", "Foretold"
+        MOVING = "MOVING", "Moving people"
+        MOVED = "MOVED", "Moved, not all looked at yet"
+        DONE = "DONE", "Done"
+        FAILED = "FAILED", "Failed"
+
+    id = uuid_pk()
+    workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="moves")
+    #: Where they move to, once it was proposed.
+    version = models.OneToOneField(WorkflowVersion, null=True, on_delete=models.CASCADE, related_name="move")
+    definition: Any = EncryptedJSONField()
+    plan: Any = EncryptedJSONField(default=dict)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.COUNTING)
+    forecast: Any = EncryptedJSONField(default=list)
+    forecast_at = models.DateTimeField(null=True)
+    happened: Any = EncryptedJSONField(default=list)
+    #: People the job has been through in this state, of all.
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    #: A job that has not said anything since is taken for lost.
+    seen_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    created_by = models.UUIDField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"Move {self.pk}"
+
+
+class Moved(models.Model):
+    """That one person was moved to another version, at which visit, from which step to which."""
+
+    DATA = Declaration(safe=("*",))
+
+    id = models.BigAutoField(primary_key=True)
+    move = models.ForeignKey(Move, on_delete=models.CASCADE, related_name="people", db_index=False)
+    enrolment = models.ForeignKey(
+        "Enrolment", on_delete=models.CASCADE, related_name="moves", db_constraint=False, db_index=True
+    )
+    visit = models.PositiveIntegerField()
+    from_version = models.UUIDField()
+    from_step = models.CharField(max_length=40)
+    #: "": left.
+    to_step = models.CharField(max_length=40, blank=True)
+    #: A mail of theirs was on its way, or a call: not made again.
+    awaited = models.BooleanField(default=False)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["move", "enrolment"], name="moved_once")]
+
+    def __str__(self) -> str:
+        return f"Moved {self.pk}"
 
 
 class EventType(models.Model):
@@ -182,6 +250,22 @@ class Cursor(models.Model):
 
     def __str__(self) -> str:
         return self.source
+
+
+class ContactChange(models.Model):
+    """That a person was added, changed or deleted while journeys run: written by a trigger, gone when it was read."""
+
+    DATA = Declaration(sealed=("before",), safe=("*",))
+
+    id = models.BigAutoField(primary_key=True)
+    contact_id = models.UUIDField(db_index=True)
+    #: The record as it was, under the contact's own key; null: a new person, or a deleted one.
+    before = models.BinaryField(null=True)
+    gone = models.BooleanField(default=False)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"Change {self.pk}"
 
 
 class Enrolment(models.Model):
