@@ -1,3 +1,14 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from workflows import definitions_api
+
+ONE = "workflows/<uuid:workflow_id>"
+urlpatterns = [
+    path("workflows", definitions_api.Workflows.as_view(), name="workflows"),
+    path("workflows/schema", definitions_api.DefinitionSchema.as_view(), name="schema"),
+    path(ONE, definitions_api.OneWorkflow.as_view(), name="workflow"),
+    path(f"{ONE}/definition", definitions_api.WorkflowDefinition.as_view(), name="definition"),
+    path(f"{ONE}/publish", definitions_api.Publish.as_view(), name="publish"),
+    path(f"{ONE}/versions", definitions_api.WorkflowVersions.as_view(), name="versions"),
+    path(f"{ONE}/versions/<int:number>", definitions_api.OneVersion.as_view(), name="version"),
+]

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-import msgspec
 from django.db import transaction
 
 from accounts.queries import person_of
 from audit.commands import record
 from core import clock
 from core.actors import By
-from workflows.definition import Definition, from_json, to_json
-from workflows.errors import BadDefinition, ChangedMeanwhile, NotComplete, NotPossibleNow
+from workflows.definition import Definition, to_json
+from workflows.errors import ChangedMeanwhile, NotComplete, NotPossibleNow
 from workflows.models import Workflow
+from workflows.parsing import parse
 
 State = Workflow.State
 
@@ -19,13 +19,6 @@ State = Workflow.State
 def locked(workflow: Workflow) -> Workflow:
     """The row, held until the transaction ends; outcome rows that refer to it do not wait."""
     return Workflow.objects.select_for_update(no_key=True).get(pk=workflow.pk)
-
-
-def parse(raw: object) -> Definition:
-    try:
-        return from_json(raw)
-    except msgspec.ValidationError as error:
-        raise BadDefinition(f"This is not a journey: {error}") from None
 
 
 def _named(name: str) -> str:

@@ -7,6 +7,7 @@ What a definition that can be read lacks or gets wrong is workflows.checks' matt
 import json
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -67,7 +68,7 @@ def parse(raw: object) -> Definition:
     if isinstance(start, str) and not _ID.match(start):
         problems.append(Problem("", "start", "The first step is named by its id."))
     if problems:
-        raise BadDefinition(_summary(problems), problems)
+        raise BadDefinition(said(problems), problems)
     return Definition(**{name: getattr(held, name) for name, held in frame.items()}, steps=read)
 
 
@@ -184,7 +185,8 @@ def _words(error: msgspec.ValidationError) -> str:
     return "This cannot be read."
 
 
-def _summary(problems: list[Problem]) -> str:
+def said(problems: Sequence[Problem]) -> str:
+    """The first in words, and how many more there are."""
     first, more = problems[0], len(problems) - 1
     where = f"Step “{first.step}”" if first.step else "The journey"
     rest = "" if not more else f" And {more} more such problem{'s' if more > 1 else ''}."

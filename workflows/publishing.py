@@ -13,40 +13,43 @@ from core import clock
 from core.actors import By
 from core.sensitivity import Sensitivity, highest
 from delivery.models import Origin, Sender
-from workflows import approval, claims
-from workflows.commands import locked, parse
+from workflows import approval, checks, claims, tiers
+from workflows.commands import locked
 from workflows.definition import Definition, Mail
-from workflows.errors import ApprovalOutdated, NotComplete, NotPossibleNow, SelfApproval
+from workflows.errors import ApprovalOutdated, BadDefinition, NotComplete, NotPossibleNow, SelfApproval
 from workflows.models import VersionMail, Workflow, WorkflowVersion
+from workflows.parsing import parse
 
 State = WorkflowVersion.State
-FINISH = {"how": "finish"}
 
 
 @transaction.atomic
-def publish(workflow: Workflow, *, by: By, plan: Any = None) -> WorkflowVersion:
+def publish(workflow: Workflow, *, by: By, plan: Any = None, move: Move | None = None) -> WorkflowVersion:
     """Make the draft a version. It is live at once, or waits for a second person where it is about health (SND-08).
 
-    `plan`: what becomes of people on older versions (WorkflowVersion.plan); None: they finish there.
-    Raises NotComplete, TemplateHasErrors, RuleError, NotPossibleNow.
+    `plan`: what becomes of people on older versions (WorkflowVersion.plan); None: they finish there. `move`: where that
+    was foretold. Raises BadDefinition, NotComplete, TemplateHasErrors, NotPossibleNow.
     """
     workflow = locked(workflow)
     if workflow.archived_at:
         raise NotPossibleNow("This journey is archived. Duplicate it to publish it again.")
     if workflow.versions.filter(state=State.PROPOSED).exists():
         raise NotPossibleNow("A version waits for approval already. Withdraw it first, or have it decided on.")
+    if workflow.moves.filter(state=Move.State.MOVING).exists():
+        raise NotPossibleNow("People are being moved to the version before. Publish when that has ended.")
     definition = parse(workflow.draft)
+    _checked(workflow, definition)
     mails = _frozen(definition, by)
-    plan = plan or FINISH
-    tier = highest(Sensitivity.IDENTITY, *(mail.tier for mail in mails.values()))
+    mapping = moving.as_json(moving.complete(workflow, plan, definition))
+    tier = highest(tiers.tier_of(definition), *(mail.tier for mail in mails.values()))
     last = workflow.versions.first()
     version = WorkflowVersion.objects.create(
         workflow=workflow,
         number=last.number + 1 if last else 1,
         definition=workflow.draft,
-        digest=approval.digest(workflow.draft, plan, mails, approval.within(definition)),
+        digest=approval.digest(workflow.draft, mapping, mails, approval.within(definition)),
         tier=tier,
-        plan=plan,
+        plan=mapping,
         proposed_by=person_of(by),
         proposed_at=clock.now(),
         written_by=workflow.editors,
@@ -54,10 +57,21 @@ def publish(workflow: Workflow, *, by: By, plan: Any = None) -> WorkflowVersion:
     VersionMail.objects.bulk_create(
         VersionMail(version=version, step=step, template_version=mail) for step, mail in mails.items()
     )
+    moving.attach(version, move, by=by)
     record("workflow.proposed", by=by, target=workflow, version=version.number, tier=str(tier))
     if not approval.needs_second(tier):
         _go_live(workflow, version, definition, by)
     return version
+
+
+def _checked(workflow: Workflow, definition: Definition) -> None:
+    wrong = checks.errors(definition, workflow=workflow)
+    if wrong:
+        first = wrong[0]
+        step = definition.steps.get(first.step)
+        where = f"“{words.step_title(step)}”: " if step is not None else ""
+        more = f" And {len(wrong) - 1} more." if len(wrong) > 1 else ""
+        raise BadDefinition(f"This cannot be published yet. {where}{first.text}{more}", wrong)
 
 
 def _frozen(definition: Definition, by: By) -> dict[str, TemplateVersion]:
@@ -121,6 +135,7 @@ def _put_away(version: WorkflowVersion, state: str, *, by: By, note: str = "") -
     version.state, version.note = state, note
     version.decided_by, version.decided_at = person_of(by), clock.now()
     version.save(update_fields=["state", "note", "decided_by", "decided_at"])
+    Move.objects.filter(version=version).delete()
     record(f"workflow.{state.lower()}", by=by, target=workflow, version=version.number)
     return version
 
@@ -136,6 +151,7 @@ def _go_live(workflow: Workflow, version: WorkflowVersion, definition: Definitio
     workflow.editors = []
     workflow.save(update_fields=["state", "editors", "updated_at"])
     claims.settle(workflow)
+    moving.begin(version)
     record("workflow.published", by=by, target=workflow, version=version.number, how=version.plan["how"])
 
 
