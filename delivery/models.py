@@ -239,6 +239,7 @@ class Delivery(models.Model):
             models.Index(fields=["contact_id", "at"], name="delivery_by_contact"),
             models.Index(fields=["batch"], name="delivery_by_batch"),
             models.Index(fields=["xid"], name="delivery_by_xid", condition=Q(outcome="sent")),
+            models.Index(fields=["xid"], name="delivery_not_sent_by_xid", condition=~Q(outcome="sent")),
             models.Index(
                 fields=["at"], name="delivery_bounced", condition=Q(outcome="failed") & Q(smtp_status="5.1.1")
             ),

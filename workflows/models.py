@@ -474,9 +474,30 @@ class Simulation(models.Model):
     moved_at = models.DateTimeField(null=True)
     result: Any = EncryptedJSONField(default=dict)
     trouble = models.CharField(max_length=40, blank=True)
+    #: How often it was begun: a worker may die at it.
+    attempts = models.PositiveSmallIntegerField(default=0)
     created_by = models.UUIDField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"Simulation {self.pk}"
+
+
+class SimulatedPaths(models.Model):
+    """Where some people went in a simulation, by contact number from `first` on: workflows.simulate.paths."""
+
+    DATA = Declaration(wrapped=("data_key",), sealed=("sealed",), safe=("*",))
+
+    id = models.BigAutoField(primary_key=True)
+    simulation = models.ForeignKey(Simulation, on_delete=models.CASCADE, related_name="paths")
+    first = models.BigIntegerField()
+    kek_id = models.CharField(max_length=40)
+    data_key = models.BinaryField()
+    sealed = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["simulation", "first"], name="simulated_paths_once")]
+
+    def __str__(self) -> str:
+        return f"Paths {self.pk}"
