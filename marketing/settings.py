@@ -215,6 +215,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "workflows-run": {"task": "workflows.sweep", "schedule": 2.0},
     "workflows-calls": {"task": "workflows.sweep_calls", "schedule": 10.0},
     "workflows-simulate": {"task": "workflows.sweep_simulations", "schedule": 30.0},
+    "workflows-moves": {"task": "workflows.sweep_moves", "schedule": 20.0},
     "workflows-forget": {"task": "workflows.purge", "schedule": 3600.0},
 }
 for _entry in CELERY_BEAT_SCHEDULE.values():

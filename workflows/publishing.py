@@ -13,11 +13,11 @@ from core import clock
 from core.actors import By
 from core.sensitivity import Sensitivity, highest
 from delivery.models import Origin, Sender
-from workflows import approval, checks, claims, tiers
+from workflows import approval, checks, claims, moving, tiers, words
 from workflows.commands import locked
 from workflows.definition import Definition, Mail
 from workflows.errors import ApprovalOutdated, BadDefinition, NotComplete, NotPossibleNow, SelfApproval
-from workflows.models import VersionMail, Workflow, WorkflowVersion
+from workflows.models import Move, VersionMail, Workflow, WorkflowVersion
 from workflows.parsing import parse
 
 State = WorkflowVersion.State
