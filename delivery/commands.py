@@ -1,7 +1,7 @@
 """Hand work to the door, and stop it."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -19,8 +19,19 @@ from delivery.errors import NoSuchOrigin, OriginCancelled, OriginDiffers
 from delivery.ids import delivery_id
 from delivery.models import Delivery, Origin, Retry, SendBatch, Sender
 from delivery.origins import settle
+from delivery.withdrawals import withdraw_messages
 
-__all__ = ["add_batches", "cancel", "hold", "open_origin", "resume", "send_confirmation", "settle", "settle_cancelled"]
+__all__ = [
+    "add_batches",
+    "cancel",
+    "hold",
+    "open_origin",
+    "resume",
+    "send_confirmation",
+    "settle",
+    "settle_cancelled",
+    "withdraw_messages",
+]
 
 BATCH = 500
 
@@ -115,6 +126,17 @@ def resume(origin_id: UUID, *, by: By) -> Origin:
     record("delivery.resumed", by=by, target=origin)
     enqueue("delivery.drain", str(origin.stream), queue=str(origin.stream))
     return origin
+
+
+@transaction.atomic
+def spread(origin_id: UUID, *, seconds: int) -> int:
+    """Let what waits in batches leave over so many seconds instead of at once; how many batches."""
+    now = clock.now()
+    batches = SendBatch.objects.filter(origin_id=origin_id, done_at__isnull=True).order_by("pk")
+    waiting = list(batches.select_for_update(no_key=True))
+    for number, batch in enumerate(waiting):
+        batch.due_at = max(batch.due_at, now + timedelta(seconds=seconds * number / len(waiting)))
+    return SendBatch.objects.bulk_update(waiting, ["due_at"], batch_size=1000)
 
 
 @transaction.atomic

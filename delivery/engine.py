@@ -141,6 +141,10 @@ def _window(origin_id: UUID, batch_id: UUID, visit: str, waiting: dict[UUID, int
     origin = Origin.objects.select_related("template_version", "sender__domain").get(pk=origin_id)
     if origin.state != Origin.State.OPEN:
         return Window(stop=True)
+    if visit:  # of single messages some may have been taken back since the batch was leased (delivery.withdrawals)
+        settled = Delivery.objects.filter(origin_id=origin_id, visit=visit, contact_id__in=list(waiting))
+        for contact_id in settled.values_list("contact_id", flat=True):
+            del waiting[contact_id]
     now = clock.now()
     about = facts.of_origin(origin, now)
     if about.relay is None:

@@ -108,6 +108,7 @@ WORDS: dict[str, Words] = {
         "Look at Delivery for what the relay said.",
     ),
     "cancelled": Words("The sending was cancelled before this person's turn.", "Nothing."),
+    "withdrawn": Words("The person left the journey before the mail was handed over.", "Nothing."),
     "connection_lost": Words(
         "The connection broke after the message was handed over: it may or may not have arrived.",
         "Ask the person, or look in the relay's log, before sending again.",

@@ -1,0 +1,173 @@
+"""Work on who is due: claim, decide, act, round by round until everybody stays, and write it in one transaction.
+
+A worker that is killed has done nothing; a second one takes whom the first has not. What woke somebody is not asked:
+each step answers from what is so now.
+"""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError, transaction
+
+from core import clock
+from phi.errors import KeyUnavailable
+from workflows import effects
+from workflows.definition import Mail
+from workflows.effects import Act
+from workflows.engine import claims, facts, mails, plans, writing
+from workflows.engine.apart import apart
+from workflows.engine.known import Known
+from workflows.engine.plans import Plan
+from workflows.engine.travel import Traveller
+from workflows.step import Effect, decide
+
+log = logging.getLogger(__name__)
+
+#: Steps somebody passes in one claim; who is not at rest then goes on in the next.
+ROUNDS = 100
+
+
+def run(*, seconds: float, now: datetime | None = None) -> int:
+    """Work on what is due for at most about `seconds`, journeys in turn; how many people were looked at."""
+    end, looked_at = time.monotonic() + seconds, 0
+    resting: set[UUID] = set()
+    while True:
+        at = now or clock.now()
+        due = [version_id for version_id in claims.due(at) if version_id not in resting]
+        if not due:
+            return looked_at
+        for version_id in due:
+            try:
+                found = work(version_id, at)
+            except (DatabaseError, KeyUnavailable) as failure:
+                log.warning("a journey waits for a later run: version %s, %s", version_id, type(failure).__name__)
+                found = 0
+            if not found:  # whoever is due is held by another worker, or the journey was paused
+                resting.add(version_id)
+            looked_at += found
+            if time.monotonic() >= end:
+                return looked_at
+
+
+@transaction.atomic
+def work(version_id: UUID, now: datetime, *, most: int | None = None) -> int:
+    """One claim on one version: all that comes of it, or nothing. How many people were claimed."""
+    if not claims.hold(version_id):
+        return 0
+    rows = claims.claim(version_id, now, most or settings.WORKFLOWS_CLAIM)
+    if rows:
+        Claim(plans.running(version_id), rows, now).carry_out()
+    return len(rows)
+
+
+class Decided(NamedTuple):
+    """What comes of one person at one step."""
+
+    traveller: Traveller
+    effect: Effect
+    made: UUID | None
+
+
+class Claim:
+    """The people of one claim, taken through the steps together."""
+
+    def __init__(self, plan: Plan, rows: Sequence[claims.Row], now: datetime) -> None:
+        self.plan = plan
+        self.definition = plan.definition
+        self.now = now
+        self.known = Known(now)
+        self.travellers = [Traveller(row) for row in rows]
+
+    def carry_out(self) -> None:
+        self.plan.refresh()
+        moving = self.travellers
+        for _ in range(ROUNDS):
+            groups: dict[str, list[Traveller]] = defaultdict(list)
+            for traveller in moving:
+                groups[traveller.step_id].append(traveller)
+            moving = [t for step_id, group in groups.items() for t in self._at_step(step_id, group)]
+            if not moving:
+                break
+        # In this order: the door locks batches before origins.
+        mails.take_back([awaited for t in self.travellers if (awaited := _awaited(t))])
+        self._hand_over([t for t in self.travellers if t.hands_over])
+        writing.write(self.plan, self.travellers, self.now)
+
+    def _at_step(self, step_id: str, group: Sequence[Traveller]) -> list[Traveller]:
+        """Decide and act for all who are at a step; who came to another one by it."""
+        if step_id not in self.definition.steps:
+            for traveller in group:
+                traveller.needs_attention("step_gone")
+            return []
+        decided, failed = apart(group, partial(self._decided, step_id))
+        for traveller, code in failed:
+            traveller.fail(code, self.now)
+        for traveller, effect, _ in decided:
+            traveller.hands_over = effect.act and isinstance(self.definition.steps[step_id], Mail)
+        return [t for t, effect, made in decided if t.take(self.definition, effect, self.now, made)]
+
+    def _decided(self, step_id: str, group: Sequence[Traveller]) -> list[Decided]:
+        """Nobody is moved here: what fails leaves them where they are."""
+        node = self.definition.steps[step_id]
+        just = self._just_made(getattr(node, "mail", ""), group)
+        told = facts.facts_for(self.plan, step_id, group, self.now, known=self.known, just_made=just)
+        chosen = [(t, decide(self.definition, t.place, told[t.id], self.now)) for t in group]
+        acting = [(t, effect) for t, effect in chosen if effect.act]
+        if not acting:
+            return [Decided(t, effect, None) for t, effect in chosen]
+        if isinstance(node, Mail):
+            return [Decided(t, *self._mail(t, step_id, effect)) for t, effect in chosen]
+        done = effects.apply([Act(t, step_id, node, effect) for t, effect in acting], self.now)
+        self.known.forget(t for t, _ in acting)
+        return [
+            Decided(t, Effect(trouble=done.trouble[t.id]) if t.id in done.trouble else effect, done.made.get(t.id))
+            for t, effect in chosen
+        ]
+
+    def _mail(self, traveller: Traveller, step_id: str, effect: Effect) -> tuple[Effect, UUID | None]:
+        if not effect.act:
+            return effect, None
+        if step_id not in self.plan.origins:
+            return Effect(trouble="mail_missing"), None
+        return effect, self._letter(traveller).delivery_id
+
+    def _letter(self, traveller: Traveller) -> mails.Letter:
+        visit = mails.visit_of(traveller.row.sequence, traveller.visit)
+        return mails.Letter(self.plan.origins[traveller.step_id], traveller.contact_id, visit)
+
+    def _just_made(self, mail_step: str, group: Sequence[Traveller]) -> dict[int, UUID | None]:
+        """What was made at that step by those who passed it in this claim: the latest time."""
+        if not mail_step:
+            return {}
+        return {t.id: made for t in group for passed, made in t.passed if passed.step == mail_step}
+
+    def _hand_over(self, handing: Sequence[Traveller]) -> None:
+        """Last of all: a person stays at a mail, and its origin is locked for as short as can be."""
+        groups: dict[UUID, list[Traveller]] = defaultdict(list)
+        for traveller in handing:
+            groups[self.plan.origins[traveller.step_id]].append(traveller)
+        for _, group in sorted(groups.items()):
+            for traveller, code in apart(group, self._handed_over)[1]:
+                traveller.unsent(code, self.now)
+
+    def _handed_over(self, group: Sequence[Traveller]) -> list[Traveller]:
+        mails.hand_over([self._letter(t) for t in group], self.now)
+        return list(group)
+
+
+def _awaited(traveller: Traveller) -> mails.Awaited | None:
+    """What somebody who left was waiting for, if they waited for something."""
+    if not traveller.left or not traveller.passed:
+        return None
+    passed, made = traveller.passed[-1]
+    if passed.way or made is None:
+        return None
+    visit = mails.visit_of(traveller.row.sequence, passed.visit)
+    return mails.Awaited(traveller.workflow_id, traveller.contact_id, visit, made)
