@@ -1,0 +1,285 @@
+"""Who would enter, and when: by dates, by segments as days pass, by what is assumed or happened before, or all at once.
+
+Answers contact numbers: what else is asked of people is then read for these alone. Whom the re-entry rule lets in,
+and the rule who may enter, is decided when the moment comes.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from contacts.models import Attribute, Kind
+from segments import catalog as catalogs
+from segments import people
+from segments.catalog import Catalog
+from segments.columns import NO_DAY, Frame, Mask, Numbers
+from segments.dates import TIME_ZONE
+from segments.rules import parse
+from segments.tree import DateIs, Rule, evaluated_clauses
+from workflows import fits, happenings, moments
+from workflows.definition import (
+    ByAttribute,
+    ByConsent,
+    ByDate,
+    ByEngagement,
+    ByEvent,
+    ByHand,
+    BySegment,
+    BySent,
+    Definition,
+    Moment,
+    WaitUntil,
+)
+from workflows.errors import NotComplete, NotPossibleNow
+from workflows.models import Happening
+from workflows.simulate.assumptions import MAX_PEOPLE, Settings, befalls, drawn
+from workflows.simulate.history import shift
+from workflows.simulate.people import everybody, series, stored, zones_of
+from workflows.simulate.rules import Asked, asked
+from workflows.simulate.world import segment_rule, zone
+
+#: More moments of entering than this are not simulated.
+MAX_ENTRIES = 5 * MAX_PEOPLE
+
+
+class Entering(NamedTuple):
+    """One person who would enter. `happening`: what lets them in, where it is history."""
+
+    number: int
+    at: datetime
+    key: bytes | None = None
+    properties: dict[str, Any] = {}
+    happening: int = 0
+
+
+def find(definition: Definition, settings: Settings) -> list[Entering]:
+    """Everybody who would enter, in order of time. Raises NotComplete, NotPossibleNow, RuleError."""
+    catalog = catalogs.load()
+    among = _among(settings, catalog)
+    found: list[Entering] = []
+    whom: set[int] = set()
+    for entry in _by_trigger(definition, settings, catalog, among):
+        found.append(entry)
+        whom.add(entry.number)
+        if len(whom) > MAX_PEOPLE or len(found) > MAX_ENTRIES:
+            raise NotPossibleNow(
+                f"More than {MAX_PEOPLE:,} people would enter, and so many are not simulated together. "
+                "Choose a segment, for instance a sample of them, or fewer days."
+            )
+    return sorted(found, key=lambda entry: (entry.at, entry.number))
+
+
+def _among(settings: Settings, catalog: Catalog) -> Numbers | None:
+    """The people of the segment that was chosen, at the start; None: everybody."""
+    if settings.segment is None:
+        return None
+    rule = parse(segment_rule(settings.segment), catalog)
+    found = [frame.numbers[mask] for frame, mask in everybody(rule, catalog, settings.start, zone())]
+    return Numbers.of(np.concatenate(found) if found else [])
+
+
+def _by_trigger(
+    definition: Definition, settings: Settings, catalog: Catalog, among: Numbers | None
+) -> Iterator[Entering]:
+    trigger = definition.trigger
+    if settings.entering == "all" or isinstance(trigger, ByHand):
+        if among is None:
+            raise NotComplete("Choose the segment whose people are to enter.")
+        for frame in people.frames_of({}):
+            for number in frame.numbers[frame.present & among.among(frame.numbers)].tolist():
+                yield Entering(number, settings.start, properties=_assumed(definition, settings, settings.start))
+    elif isinstance(trigger, ByDate):
+        yield from _by_date(trigger, settings, catalog, among)
+    elif isinstance(trigger, BySegment):
+        yield from _by_segment(trigger, settings, catalog, among)
+    elif settings.assumptions.replay:
+        yield from _replayed(definition, settings, among)
+    else:
+        yield from _by_share(definition, settings, among)
+
+
+# -- dates ------------------------------------------------------------------------------------------------------------
+
+
+def _by_date(trigger: ByDate, settings: Settings, catalog: Catalog, among: Numbers | None) -> Iterator[Entering]:
+    key = trigger.moment.attribute
+    if key not in catalog.fields:
+        raise NotComplete("The date that lets people in was removed. Choose another one.")
+    kind = catalog.fields[key].kind
+    for frame in people.frames_of({key: kind, TIME_ZONE: Kind.TEXT.value}, ids=True):
+        rows = np.flatnonzero(_may_come(frame, key, kind, trigger, settings) & _kept(frame, among))
+        if not len(rows):
+            continue
+        zones, values = zones_of(frame, zone()), stored(frame.columns[key], kind)
+        ids = series(frame.columns["id"])
+        for row in rows.tolist():
+            value = moments.parsed(values[row])
+            for at, year in _moments(trigger, value, zones[row], settings):
+                index = happenings.date_index(UUID(bytes=ids[row]), key, values[row], year)
+                yield Entering(int(frame.numbers[row]), at, index)
+
+
+def _kept(frame: Frame, among: Numbers | None) -> Mask:
+    return frame.present if among is None else frame.present & among.among(frame.numbers)
+
+
+def _may_come(frame: Frame, key: str, kind: str, trigger: ByDate, settings: Settings) -> Mask:
+    """Whose date lies near enough to be looked at one by one."""
+    column = series(frame.columns[key])
+    if trigger.yearly:
+        there: Mask = column.is_not_null().to_numpy()
+        return there
+    moment = trigger.moment
+    low, high = (
+        at - timedelta(days=moment.days + more, minutes=moment.minutes)
+        for at, more in ((settings.start, 3), (settings.end, -3))
+    )
+    if kind == Kind.DATE:
+        plain = column.to_physical().fill_null(NO_DAY).to_numpy()
+        day = date(1970, 1, 1)
+        found: Mask = (plain >= (low.date() - day).days) & (plain <= (high.date() - day).days)
+        return found
+    plain = column.to_physical().fill_null(-(2**63)).to_numpy()
+    found = (plain >= int(low.timestamp() * 1e6)) & (plain <= int(high.timestamp() * 1e6))
+    return found
+
+
+def _moments(
+    trigger: ByDate, value: date | datetime | None, there: ZoneInfo, settings: Settings
+) -> Iterator[tuple[datetime, int | None]]:
+    """The moments of the span, later than its start, each with the year it is of where it comes every year."""
+    if not trigger.yearly:
+        at = moments.around(value, trigger.moment, there)
+        if at is not None and settings.start < at <= settings.end:
+            yield at, None
+        return
+    at = moments.yearly(value, trigger.moment, there, settings.start)
+    while at is not None and at <= settings.end:
+        assert value is not None
+        years = range(at.year - 1, at.year + 2)
+        yield at, next(y for y in years if _of_year(value, trigger.moment, there, y) == at)
+        at = moments.yearly(value, trigger.moment, there, at)
+
+
+def _of_year(value: date | datetime, moment: Moment, there: ZoneInfo, year: int) -> datetime | None:
+    return moments.around(moments.in_year(value, year, there), moment, there)
+
+
+# -- segments ---------------------------------------------------------------------------------------------------------
+
+
+def _by_segment(trigger: BySegment, settings: Settings, catalog: Catalog, among: Numbers | None) -> Iterator[Entering]:
+    """Whoever is in it enters at the start, and whom the days bring in (or take out) when they do."""
+    rule = parse(segment_rule(trigger.segment), catalog)
+    held: dict[int, Mask] = {}
+    for at in [settings.start, *_midnights(rule, settings)]:
+        for place, (frame, mask) in enumerate(everybody(rule, catalog, at, zone())):
+            before = held.get(place)
+            held[place] = mask
+            if trigger.change == "leaves":
+                found = np.zeros_like(mask) if before is None else before & ~mask
+            else:
+                found = mask if before is None else mask & ~before
+            for number in frame.numbers[found & _kept(frame, among)].tolist():
+                yield Entering(number, at)
+
+
+def _midnights(rule: Rule, settings: Settings) -> list[datetime]:
+    """When the day changes anywhere that matters to the rule, within the span."""
+    about = asked(rule)
+    if not about.by_day:
+        return []
+    zones = {zone()}
+    if about.by_zone:
+        for frame in people.frames_of({TIME_ZONE: Kind.TEXT.value}):
+            zones |= set(zones_of(frame, zone()))
+    return sorted({at for there in zones for at in midnights(settings, there)})
+
+
+def midnights(settings: Settings, there: ZoneInfo) -> Iterator[datetime]:
+    """When days begin there, within the span."""
+    first = settings.start.astimezone(there).date()
+    for ahead in range(settings.days + 2):
+        at = moments.local(first + timedelta(days=ahead), time(), there)
+        if settings.start < at < settings.end:
+            yield at
+
+
+# -- events -----------------------------------------------------------------------------------------------------------
+
+
+def _by_share(definition: Definition, settings: Settings, among: Numbers | None) -> Iterator[Entering]:
+    """So many of a hundred people a day, at a moment of that day that chance decides."""
+    percent = settings.assumptions.entering
+    for frame in people.frames_of({}, ids=True):
+        ids = series(frame.columns["id"])
+        for row in np.flatnonzero(_kept(frame, among)).tolist():
+            who = UUID(bytes=ids[row])
+            for day in range(settings.days):
+                if befalls(who, percent, "enters", day):
+                    at = settings.start + timedelta(days=day + drawn(who, "moment", day))
+                    at = at.replace(second=0, microsecond=0)
+                    key = happenings.key_index(who, f"simulated {day}")
+                    yield Entering(int(frame.numbers[row]), at, key, _assumed(definition, settings, at))
+
+
+def _assumed(definition: Definition, settings: Settings, at: datetime) -> dict[str, Any]:
+    """The moments that the journey waits for, as the event that lets people in is assumed to carry them."""
+    ahead = at + timedelta(days=settings.assumptions.ahead_days)
+    steps = definition.steps.values()
+    names = {step.moment.property for step in steps if isinstance(step, WaitUntil) and step.moment.property}
+    return dict.fromkeys(names, ahead.astimezone(UTC).isoformat())
+
+
+def _replayed(definition: Definition, settings: Settings, among: Numbers | None) -> Iterator[Entering]:
+    """What let people in within an earlier span, again."""
+    trigger, later = definition.trigger, shift(settings)
+    rows = Happening.objects.filter(at__gte=settings.start - later, at__lt=settings.end - later, **_listened(trigger))
+    fields = ("id", "contact_id", "at", "key_index")
+    found = list(rows.order_by("at", "id").values_list(*fields)[: MAX_ENTRIES + 1])
+    said = happenings.opened(row[0] for row in found)
+    numbers = _numbers({row[1] for row in found})
+    for pk, contact_id, at, key in found:
+        number, what = numbers.get(contact_id), said.get(pk, {})
+        if number is None or (among is not None and not among.among(np.array([number]))[0]):
+            continue
+        if isinstance(trigger, ByEvent) and not fits.event(trigger.where, what):
+            continue
+        if isinstance(trigger, ByAttribute) and not fits.change(trigger.was, trigger.becomes, what):
+            continue
+        properties = what if isinstance(trigger, ByEvent) else {}
+        yield Entering(number, at + later, bytes(key) if key is not None else None, properties, pk)
+
+
+def _listened(trigger: Any) -> dict[str, Any]:
+    """The happenings a trigger listens to."""
+    match trigger:
+        case ByEvent():
+            return {"kind": Happening.Kind.EVENT, "about": happenings.type_named(trigger.event).pk}
+        case ByAttribute():
+            about = Attribute.objects.filter(key=trigger.attribute).values_list("id", flat=True).first()
+            return {"kind": Happening.Kind.ATTRIBUTE, "about": about}
+        case ByConsent():
+            return {"kind": trigger.change, "about": trigger.topic}
+        case ByEngagement():
+            return {"kind": trigger.event} | ({"about": trigger.mailing} if trigger.mailing else {})
+        case BySent():
+            return {"kind": Happening.Kind.SENT, "about": trigger.mailing}
+    raise AssertionError(trigger)
+
+
+def _numbers(ids: set[UUID]) -> dict[UUID, int]:
+    from contacts.models import Contact  # noqa: PLC0415
+
+    return dict(Contact.objects.filter(pk__in=ids).values_list("pk", "number"))
+
+
+def asked_by_zone(rule: Rule) -> bool:
+    return any(isinstance(clause, DateIs) and clause.contact for clause in evaluated_clauses(rule.root))
+
+
+__all__: Sequence[str] = ["Asked", "Entering", "find", "midnights"]

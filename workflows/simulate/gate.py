@@ -1,0 +1,45 @@
+"""The gate asked of simulated mails: the very function that lets real ones out, with simulated mails counted in. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from consent.state import NOTHING_SAID, ConsentFacts
+from core.purposes import MessageClass
+from delivery.gate import Decision, MessageFacts, Policy, RecipientFacts, decide
+
+
+@dataclass(frozen=True, slots=True)
+class Mailed:
+    """A mail step: what its message is, and for each person (by row) what the gate asks about."""
+
+    message: MessageFacts
+    recipients: Sequence[RecipientFacts]
+    stream: str
+    #: The topic people can opt out of, live or not.
+    topic: UUID | None = None
+    opens: bool = False
+    clicks: bool = False
+
+    @property
+    def commercial(self) -> bool:
+        return self.message.message_class == MessageClass.COMMERCIAL
+
+
+def ask(
+    mail: Mailed, row: int, policy: Policy, now: datetime, *, recent: Sequence[datetime] = (), out: bool = False
+) -> Decision:
+    """May it leave, now? `recent`: simulated commercial mails to the person; `out`: they opted out in the simulation."""
+    person = mail.recipients[row]
+    if recent and mail.commercial and policy.cap_messages is not None and person.recent is not None:
+        person = msgspec.structs.replace(person, recent=(*person.recent, *recent))
+    if out and mail.message.topic_id:
+        person = msgspec.structs.replace(person, consent=_opted_out(person.consent))
+    return decide(mail.message, person, policy, now)
+
+
+def _opted_out(said: ConsentFacts | None) -> ConsentFacts:
+    return replace(said or NOTHING_SAID, opted_out=True, opted_in=None)
