@@ -4,21 +4,20 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
 
-import delivery.commands
 from audit import commands as audit
 from core import clock
 from core.actors import By, actor_of
 from workflows import rules
 from workflows.definition import Definition, Reentry, from_json
+from workflows.engine.mails import Awaited, take_back, visit_of
 from workflows.entry import Before, Refusal, may_enter
 from workflows.errors import NotComplete, NotPossibleNow
-from workflows.models import Tally, VersionMail, Workflow, WorkflowVersion
+from workflows.models import Tally, Workflow, WorkflowVersion
 from workflows.step import Left
 
 #: Somebody else may put the same people on at the same time: what they did is looked at again so often.
@@ -219,20 +218,13 @@ def remove(workflow: Workflow, contact_ids: Iterable[UUID], *, because: Left = L
     Tally.objects.bulk_create(
         Tally(version_id=version, step=step, what="left", count=count) for (version, step), count in counted.items()
     )
-    _withdraw([row for row in gone if row.awaits], by)
-    if gone:
+    take_back(
+        [
+            Awaited(workflow.pk, row.contact_id, visit_of(row.sequence, row.visit), row.awaits)
+            for row in gone
+            if row.awaits
+        ]
+    )
+    if gone and actor_of(by).kind != "system":
         audit.record("workflow.removed", by=by, target=workflow, people=len({row.contact_id for row in gone}))
     return len(gone)
-
-
-def _withdraw(gone: Sequence[_Gone], by: By) -> None:
-    """After the commit and on its own: its locks on people come before those on rows (contacts.locks)."""
-    mails = VersionMail.objects.filter(version__in={row.version_id for row in gone})
-    origins = {(mail.version_id, mail.step): mail.pk for mail in mails}
-    messages = [
-        (origin, row.contact_id, f"{row.sequence}.{row.visit}")
-        for row in gone
-        if (origin := origins.get((row.version_id, row.step)))
-    ]
-    if messages:
-        transaction.on_commit(partial(delivery.commands.withdraw_messages, messages, by=by))  # type: ignore[attr-defined]

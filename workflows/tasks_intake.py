@@ -1,1 +1,65 @@
-"""Jobs of this part."""
+"""Listen, look and forget. Who works takes a lock; whoever comes meanwhile goes again."""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from celery import shared_task
+from django.conf import settings
+
+from core import clock
+from workflows.intake import changes, forgetting, looking, matching, memberships, reading, sources
+from workflows.watched import Watched, watched
+
+log = logging.getLogger(__name__)
+
+#: Seconds that one call reads at most; the next goes on.
+SECONDS = 20
+LOOKING = 0x0B0B
+SOURCES: tuple[Callable[[Watched], bool | None], ...] = (
+    changes.changes,
+    sources.consents,
+    sources.engagement,
+    sources.deliveries,
+    memberships.memberships,
+    matching.matched,
+)
+
+
+@shared_task(name="workflows.listen")
+def listen() -> None:
+    """Read what happened since, source by source; one's trouble never holds the others."""
+    found = watched()
+    if not found.versions:
+        return
+    until = time.monotonic() + SECONDS
+    with reading.alone() as mine:
+        if not mine:
+            return
+        for read in SOURCES:
+            try:
+                while read(found) and time.monotonic() < until:
+                    pass
+            except Exception:  # nothing of it was kept: it is read again
+                log.exception("%s was not read", read.__name__)
+
+
+@shared_task(name="workflows.look")
+def look() -> None:
+    """Look for moments that came and rules that began to hold; where nobody listens, pass over what happened."""
+    found = watched()
+    with reading.alone(LOOKING) as mine:
+        if mine and found.versions:
+            looking.look(found)
+    if not found.versions:
+        with reading.alone() as mine:
+            if mine:
+                reading.rest()
+                changes.forget()
+
+
+@shared_task(name="workflows.purge")
+def purge() -> None:
+    """Forget what happened longer ago than the deployment keeps it."""
+    forgetting.purge(clock.now() - timedelta(days=settings.WORKFLOWS_HAPPENING_DAYS))
