@@ -29,14 +29,14 @@ def _page(
 ) -> HttpResponse:
     catalog = catalogs.load()
     problems: list[Problem] = more.pop("problems", [])
-    view = Builder(catalog, problems, _code_names(request, root)).draw(
+    view = Builder(catalog, problems, code_names(request, root)).draw(
         root, more.pop("focus", ""), more.pop("focus_on", "")
     )
     context = {"segment": segment, "root": view, "saves": saves, "problems": problems, "live": live(request), **more}
     return render(request, "segments/build.html", context)
 
 
-def _code_names(request: StaffRequest, root: draft.Group) -> dict[tuple[str, str], str]:
+def code_names(request: StaffRequest, root: draft.Group) -> dict[tuple[str, str], str]:
     least = counting.least_named(request.user)
     asked = {(n.key, code) for _, n in draft.walk(root) if isinstance(n, draft.Clause) for code in n.values if n.key}
     return {
@@ -114,7 +114,7 @@ def step(request: StaffRequest) -> HttpResponse:
     """One step of the builder: the tree drawn anew, where the keyboard goes on, and what to say aloud."""
     root = draft.from_post(request.POST)
     done = steps.step(root, request.POST.get("do", ""))
-    view = Builder(catalogs.load(), code_names=_code_names(request, root)).draw(root, done.name, done.at)
+    view = Builder(catalogs.load(), code_names=code_names(request, root)).draw(root, done.name, done.at)
     return render(request, "segments/_step.html", {"root": view, "said": done.said})
 
 

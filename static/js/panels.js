@@ -1,0 +1,73 @@
+// The panels beside the canvas. A form keeps itself while it is filled in; its answer is laid over what stands there, so
+// that the keyboard and what is being typed are never taken away. Rules are built in the very builder segments have.
+import { morph, strip } from "./morph.js";
+import { build } from "./segments.js";
+
+const touched = new Set();
+let unsaved = false;
+
+const typing = (field) => field === document.activeElement && field.matches("textarea, input:not([type=checkbox], [type=radio])");
+
+function lay(target, fresh) {
+  const next = fresh.querySelector("[autofocus]:not(h2)")?.id;
+  for (const marked of fresh.querySelectorAll("[autofocus]")) marked.removeAttribute("autofocus");
+  const focus = next || (target.contains(document.activeElement) && document.activeElement.id);
+  strip(target);
+  strip(fresh);
+  morph(target, fresh, (field) => touched.has(field.name) || typing(field), () => false);
+  if (focus && document.activeElement.id !== focus) document.getElementById(focus)?.focus();
+}
+
+window.htmx.defineExtension("lay", {
+  handleSwap(style, target, fragment) {
+    const fresh = fragment.querySelector("#panel-body");
+    if (style !== "lay" || !fresh) return false;
+    lay(target, fresh);
+    return [target];
+  },
+});
+
+// A panel that was just put there: the keyboard goes into it, and a builder in it comes to life.
+function opened(panel) {
+  touched.clear();
+  unsaved = false;
+  const form = panel.querySelector("#rule-form");
+  if (form && !form.dataset.built) {
+    form.dataset.built = "1";
+    build(form);
+  }
+  (panel.querySelector("[autofocus]") ?? panel.querySelector("h2"))?.focus();
+}
+
+document.addEventListener("htmx:load", ({ detail: { elt } }) => {
+  const panel = elt.id === "panel-body" ? elt : elt.querySelector?.("#panel-body");
+  if (!panel || panel.dataset.opened) return;
+  panel.dataset.opened = "1";
+  opened(panel);
+});
+
+document.addEventListener("htmx:beforeRequest", ({ target }) => {
+  if (target.id === "panel-form") touched.clear();
+});
+document.addEventListener("htmx:afterRequest", ({ target, detail }) => {
+  if (target.id === "panel-form" && detail.successful) unsaved = touched.size > 0;
+});
+document.addEventListener("input", ({ target }) => {
+  if (!target.name || !target.closest("#panel-form")) return;
+  touched.add(target.name);
+  unsaved = true;
+});
+addEventListener("beforeunload", (event) => {
+  if (unsaved) event.preventDefault();
+});
+
+// Escape goes back: from the builder to its panel, from a panel to the canvas.
+document.addEventListener("keydown", (event) => {
+  const panel = event.key === "Escape" && !event.defaultPrevented && event.target.closest?.("#panel-body");
+  if (!panel || document.querySelector("details[data-menu][open]")) return;
+  event.preventDefault();
+  (panel.querySelector("[data-back]") ?? panel.querySelector("[data-panel-close]")).click();
+});
+document.addEventListener("click", ({ target }) => {
+  if (target.closest("[data-panel-close]")) target.dispatchEvent(new CustomEvent("panel-close", { bubbles: true }));
+});
