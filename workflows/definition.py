@@ -137,7 +137,7 @@ class SegmentLeft(Exit, frozen=True, tag="segment_left"):
 class EventExit(Exit, frozen=True, tag="event"):
     """An event of this type since they entered; `same_key`: only one with the key of the event that let them in.
 
-    Who was let in by a date has no key to compare (the date is not one of an event): for them any counts.
+    The key of who was let in by a date is none that an event could have: the checks ask for `same_key` false there.
     """
 
     event: str
