@@ -50,6 +50,8 @@ class SetResult:
     unchanged: list[UUID] = field(default_factory=list)
     #: contact -> why not
     refused: dict[UUID, str] = field(default_factory=dict)
+    #: Records that do not open: altered, or their key is gone.
+    unreadable: list[UUID] = field(default_factory=list)
 
 
 def clean_person(
@@ -230,7 +232,7 @@ def upsert_many(people: Sequence[Person], *, by: By, fold: bool = False) -> Upse
 def set_values(people: Mapping[UUID, Mapping[str, Any]], *, by: By) -> SetResult:
     """Change single values of many known people, by id: None clears, what is absent stays. Four statements.
 
-    A person whose value does not fit, or whose record does not open, is refused; the others are written.
+    Whoever's value does not fit, or whose record does not open, is left as they are; the others are written.
     """
     live = queries.attributes()
     result = SetResult()
@@ -247,7 +249,7 @@ def set_values(people: Mapping[UUID, Mapping[str, Any]], *, by: By) -> SetResult
         try:
             known = persons.known_of(contact)
         except SealBroken:
-            result.refused[contact.pk] = "this person's record does not open"
+            result.unreadable.append(contact.pk)
             continue
         record = persons.merge(known.record, news[contact.pk], fold=False)
         if record == known.record:

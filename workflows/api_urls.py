@@ -1,6 +1,6 @@
 from django.urls import path
 
-from workflows import definitions_api
+from workflows import definitions_api, event_types_api
 
 ONE = "workflows/<uuid:workflow_id>"
 urlpatterns = [
@@ -11,4 +11,6 @@ urlpatterns = [
     path(f"{ONE}/publish", definitions_api.Publish.as_view(), name="publish"),
     path(f"{ONE}/versions", definitions_api.WorkflowVersions.as_view(), name="versions"),
     path(f"{ONE}/versions/<int:number>", definitions_api.OneVersion.as_view(), name="version"),
+    path("event-types", event_types_api.EventTypes.as_view(), name="event_types"),
+    path("event-types/<uuid:event_type_id>", event_types_api.OneEventType.as_view(), name="event_type"),
 ]

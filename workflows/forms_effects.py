@@ -13,7 +13,7 @@ from workflows.webhooks import address
 DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
-class EndpointForm(forms.ModelForm[Endpoint]):
+class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     url = forms.CharField(
         label="Address",
         max_length=address.MAX_URL,
@@ -73,11 +73,8 @@ class PropertyForm(forms.Form):
     kind = forms.ChoiceField(label="Is", choices=list(TYPES.items()), required=False)
 
 
-class BaseProperties(forms.BaseFormSet[PropertyForm]):
-    def properties(self) -> dict[str, str]:
-        """What was filled in; two of one name are refused by `clean`."""
-        rows = [form.cleaned_data for form in self.forms if form.cleaned_data.get("name")]
-        return {row["name"].lower(): row["kind"] or "text" for row in rows}
+class BaseProperties(forms.BaseFormSet):  # type: ignore[type-arg]  # not generic at run time
+    """What comes with an event, a line each."""
 
     def clean(self) -> None:
         names = [form.cleaned_data["name"].lower() for form in self.forms if form.cleaned_data.get("name")]
@@ -86,3 +83,9 @@ class BaseProperties(forms.BaseFormSet[PropertyForm]):
 
 
 Properties = forms.formset_factory(PropertyForm, formset=BaseProperties, extra=3, max_num=MAX_PROPERTIES)
+
+
+def properties_of(rows: "forms.BaseFormSet[PropertyForm]") -> dict[str, str]:
+    """What was filled in, by name."""
+    given = [form.cleaned_data for form in rows.forms if form.cleaned_data.get("name")]
+    return {row["name"].lower(): row["kind"] or "text" for row in given}

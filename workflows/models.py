@@ -384,7 +384,7 @@ class Endpoint(models.Model):
     id = uuid_pk()
     name = models.CharField(max_length=80)
     url = models.URLField(max_length=500)
-    secret = EncryptedTextField()
+    secret: Any = EncryptedTextField()
     baa_party = models.CharField(max_length=120, blank=True)
     baa_signed_on = models.DateField(null=True, blank=True)
     baa_expires_on = models.DateField(null=True, blank=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from workflows.definition import ByEvent, Definition, EventExit, WaitEvent, from_json
+from workflows.definition import ByEvent, Definition, EventExit, SetAttribute, WaitEvent, WaitUntil, from_json
 from workflows.models import Enrolment, Workflow, WorkflowVersion
 
 
@@ -27,3 +27,17 @@ def events_in(definition: Definition) -> set[str]:
     found = {definition.trigger.event} if isinstance(definition.trigger, ByEvent) else set()
     found |= {way.event for way in definition.exits if isinstance(way, EventExit)}
     return found | {step.event for step in definition.steps.values() if isinstance(step, WaitEvent) and step.event}
+
+
+def properties_in(definition: Definition, event: str) -> set[str]:
+    """The properties of this event that a journey asks for: it is asked only of the one that lets people in."""
+    trigger = definition.trigger
+    if not isinstance(trigger, ByEvent) or trigger.event != event:
+        return set()
+    found = {part.property for part in trigger.where}
+    for step in definition.steps.values():
+        if isinstance(step, WaitUntil):
+            found.add(step.moment.property)
+        elif isinstance(step, SetAttribute):
+            found.add(step.property)
+    return found - {""}

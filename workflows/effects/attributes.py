@@ -23,8 +23,10 @@ def put(acts: Sequence[Act], now: datetime, by: By) -> Applied:
             values.setdefault(act.row.contact_id, {})[act.step.attribute] = act.effect.value
         else:
             trouble[act.row.id] = "attribute_gone"
-    refused = contacts.commands.set_values(values, by=by).refused if values else {}
+    done = contacts.commands.set_values(values, by=by)
     for act in acts:
-        if act.row.contact_id in refused:
+        if act.row.contact_id in done.refused:
             trouble.setdefault(act.row.id, "bad_value")
+        elif act.row.contact_id in done.unreadable:
+            trouble.setdefault(act.row.id, "record_unreadable")
     return Applied({}, trouble)
