@@ -20,7 +20,7 @@ from workflows.names import Mailable, Names
 #: Five years, the longest wait and the farthest from a date.
 MAX_DAYS = 1_826
 MAX_MINUTES = MAX_DAYS * 24 * 60
-_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d\Z")
+_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z")
 #: Which kinds of attribute take a property of an event.
 _TAKES = {
     "text": (Kind.TEXT, Kind.CHOICE),

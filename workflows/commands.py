@@ -31,7 +31,7 @@ def _named(name: str) -> str:
 @transaction.atomic
 def create(*, name: str, by: By, description: str = "", definition: Any = None) -> Workflow:
     """A new draft, empty or of this definition (JSON). Raises BadDefinition."""
-    draft = to_json(parse(definition) if definition else Definition())
+    draft = to_json(Definition() if definition is None else parse(definition))
     person = person_of(by)
     workflow = Workflow.objects.create(
         name=_named(name),
