@@ -1,9 +1,12 @@
 from django.urls import path
 
-from workflows import definitions_api, event_types_api
+from workflows import definitions_api, event_api, event_types_api, people_api
 
 ONE = "workflows/<uuid:workflow_id>"
 urlpatterns = [
+    path("events", event_api.Events.as_view(), name="events"),
+    path(f"{ONE}/people", people_api.PeopleOfWorkflow.as_view(), name="people"),
+    path(f"{ONE}/people/<uuid:contact_id>", people_api.PersonOfWorkflow.as_view(), name="person"),
     path("workflows", definitions_api.Workflows.as_view(), name="workflows"),
     path("workflows/schema", definitions_api.DefinitionSchema.as_view(), name="schema"),
     path(ONE, definitions_api.OneWorkflow.as_view(), name="workflow"),

@@ -12,12 +12,11 @@ from django.db import connection, transaction
 from audit import commands as audit
 from core import clock
 from core.actors import By, actor_of
-from workflows import rules
+from workflows import leaving, rules
 from workflows.definition import Definition, Reentry, from_json
-from workflows.engine.mails import Awaited, take_back, visit_of
 from workflows.entry import Before, Refusal, may_enter
 from workflows.errors import NotComplete, NotPossibleNow
-from workflows.models import Tally, Workflow, WorkflowVersion
+from workflows.models import Enrolment, Tally, Workflow, WorkflowVersion
 from workflows.step import Left
 
 #: Somebody else may put the same people on at the same time: what they did is looked at again so often.
@@ -35,11 +34,19 @@ class Entry(NamedTuple):
 
 @dataclass(slots=True)
 class Enrolled:
-    """How many entered, and how many did not, by entry.Refusal. `who`: enrolment id and contact of those who did."""
+    """How many entered, and how many did not, by entry.Refusal.
+
+    `who`: enrolment id and contact of those who did; `why`: for those who did not, the last refusal.
+    """
 
     entered: int = 0
     refused: dict[str, int] = field(default_factory=dict)
     who: list[tuple[int, UUID]] = field(default_factory=list)
+    why: dict[UUID, Refusal] = field(default_factory=dict)
+
+    def refuse(self, contact_id: UUID, why: Refusal) -> None:
+        self.refused[why] = self.refused.get(why, 0) + 1
+        self.why[contact_id] = why
 
 
 @transaction.atomic
@@ -52,7 +59,6 @@ def enrol(version: WorkflowVersion, people: Sequence[Entry], *, at: datetime, by
     definition = _open_for_entry(version)
     assert definition.start is not None
     found = Enrolled()
-    refused: Counter[str] = Counter()
     numbers = _numbers(entry.contact_id for entry in people)
     allowed = set(numbers.values())
     if definition.only is not None and numbers:
@@ -61,20 +67,19 @@ def enrol(version: WorkflowVersion, people: Sequence[Entry], *, at: datetime, by
     for entry in people:
         number = numbers.get(entry.contact_id)
         if number is None:
-            refused[Refusal.GONE] += 1
+            found.refuse(entry.contact_id, Refusal.GONE)
         elif number not in allowed:
-            refused[Refusal.NOT_AMONG] += 1
+            found.refuse(entry.contact_id, Refusal.NOT_AMONG)
         else:
             waiting.append(entry)
     for _ in range(TRIES):
         if not waiting:
             break
-        places, reasons = _places(version.workflow_id, definition.reentry, waiting, at)
-        refused += reasons
+        places = _places(version.workflow_id, definition.reentry, waiting, at, found)
         waiting = _insert(version, definition.start, places, found)
     if waiting:
         raise NotPossibleNow("Somebody else puts the same people on this journey just now. Try again.")
-    found.entered, found.refused = len(found.who), dict(refused)
+    found.entered = len(found.who)
     if found.entered:
         what = [Tally(version_id=version.pk, step=definition.start, what=w, count=found.entered) for w in _ENTERED]
         Tally.objects.bulk_create(what)
@@ -122,8 +127,8 @@ WHERE workflow_id = %s AND contact_id = ANY(%s)
 
 
 def _places(
-    workflow_id: UUID, reentry: Reentry, entries: Sequence[Entry], at: datetime
-) -> tuple[list[_Place], Counter[str]]:
+    workflow_id: UUID, reentry: Reentry, entries: Sequence[Entry], at: datetime, found: Enrolled
+) -> list[_Place]:
     """Who may enter, as their how many-th time; the same person may stand there for several keys."""
     before: defaultdict[UUID, list[Before]] = defaultdict(list)
     last: Counter[UUID] = Counter()
@@ -132,17 +137,17 @@ def _places(
         for contact_id, sequence, inside, entered_at, key in cursor.fetchall():
             before[contact_id].append(Before(inside, entered_at, None if key is None else bytes(key)))
             last[contact_id] = max(last[contact_id], sequence)
-    places, refused = [], Counter[str]()
+    places = []
     for entry in entries:
         moment = entry.at or at
         refusal = may_enter(reentry, before[entry.contact_id], entry.key_index, moment)
         if refusal:
-            refused[refusal] += 1
+            found.refuse(entry.contact_id, refusal)
             continue
         last[entry.contact_id] += 1
         before[entry.contact_id].append(Before(True, moment, entry.key_index))
         places.append(_Place(entry, last[entry.contact_id], moment))
-    return places, refused
+    return places
 
 
 _INSERT = """
@@ -176,32 +181,6 @@ def _insert(version: WorkflowVersion, start: str, places: Sequence[_Place], foun
 
 # -- taking off -------------------------------------------------------------------------------------------------------
 
-_LEAVE = """
-WITH there AS MATERIALIZED (
-    SELECT id, version_id, step, visit, since, awaits, contact_id, sequence FROM workflows_enrolment
-    WHERE workflow_id = %(workflow)s AND contact_id = ANY(%(people)s) AND status <> 'left' ORDER BY id FOR UPDATE
-), gone AS (
-    UPDATE workflows_enrolment e SET status = 'left', left_because = %(because)s, left_at = %(at)s, wake_at = NULL,
-        awaits = NULL, attempts = 0, trouble = '', overdue = false
-    FROM there WHERE e.id = there.id RETURNING e.id
-), passed AS (
-    INSERT INTO workflows_transition (enrolment_id, visit, version_id, step, arrived_at, at, way, note, made)
-    SELECT id, visit, version_id, step, since, %(at)s, '', %(because)s, awaits FROM there
-    ON CONFLICT (enrolment_id, visit) DO NOTHING RETURNING id
-)
-SELECT id, version_id, step, visit, awaits, contact_id, sequence FROM there
-"""
-
-
-class _Gone(NamedTuple):
-    id: int
-    version_id: UUID
-    step: str
-    visit: int
-    awaits: UUID | None
-    contact_id: UUID
-    sequence: int
-
 
 @transaction.atomic
 def remove(workflow: Workflow, contact_ids: Iterable[UUID], *, because: Left = Left.REMOVED, by: By) -> int:
@@ -209,22 +188,9 @@ def remove(workflow: Workflow, contact_ids: Iterable[UUID], *, because: Left = L
 
     Mail of theirs that is not handed over yet does not leave any more. Who is not on it stays off.
     """
-    people = list(set(contact_ids))
-    with connection.cursor() as cursor:
-        params: dict[str, Any] = {"workflow": workflow.pk, "people": people, "because": because, "at": clock.now()}
-        cursor.execute(_LEAVE, params)
-        gone = [_Gone(*row) for row in cursor.fetchall()]
-    counted = Counter((row.version_id, row.step) for row in gone)
-    Tally.objects.bulk_create(
-        Tally(version_id=version, step=step, what="left", count=count) for (version, step), count in counted.items()
-    )
-    take_back(
-        [
-            Awaited(workflow.pk, row.contact_id, visit_of(row.sequence, row.visit), row.awaits)
-            for row in gone
-            if row.awaits
-        ]
-    )
+    rows = Enrolment.objects.filter(workflow=workflow, contact_id__in=list(contact_ids))
+    ids = list(rows.exclude(status=Enrolment.Status.LEFT).values_list("pk", flat=True))
+    gone = leaving.leave(ids, because=because, at=clock.now()) if ids else []
     if gone and actor_of(by).kind != "system":
         audit.record("workflow.removed", by=by, target=workflow, people=len({row.contact_id for row in gone}))
     return len(gone)
