@@ -1,0 +1,429 @@
+// The map of a journey: drawn from its definition, changed in the page, saved at once (workflow-draft.js). The same
+// module shows a published version with live numbers, without its tools.
+import { toast } from "./app.js";
+import { Actions } from "./workflow-actions.js";
+import { Cards } from "./workflow-cards.js";
+import { Draft, ask } from "./workflow-draft.js";
+import { Drawing, clip, wide } from "./workflow-draw.js";
+import { same } from "./workflow-edits.js";
+import { RULES, TRIGGER, key, places } from "./workflow-graph.js";
+import { Keys } from "./workflow-keys.js";
+import { layout } from "./workflow-layout.js";
+import { List } from "./workflow-list.js";
+import { openMenu } from "./workflow-menu.js";
+import { Pointer } from "./workflow-pointer.js";
+import { View } from "./workflow-view.js";
+
+const NUMBERS_EVERY_MS = 5000;
+const LABEL_WIDTH = 190;
+const STATES = { loading: "Loading…", saved: "Saved", saving: "Saving…" };
+
+class Journey {
+  constructor(root) {
+    this.root = root;
+    this.svg = root.querySelector(".journey-map");
+    this.listRoot = root.querySelector(".journey-list");
+    this.panel = root.querySelector(".journey-panel");
+    this.editable = "edits" in root.dataset;
+    this.palette = JSON.parse(document.getElementById("journey-palette").textContent);
+    this.cards = new Cards(this.palette);
+    this.draft = new Draft(root.dataset.draft);
+    this.drawing = new Drawing(this.svg, { icons: this.palette.icons, editable: this.editable });
+    this.view = new View(this.svg, this.drawing.world, (scale) => this.zoomed(scale));
+    this.list = new List(this.listRoot, { icon: (name) => this.icon(name), editable: this.editable });
+    this.actions = new Actions(this);
+    this.selected = null;
+    this.stop = TRIGGER; // the card the keyboard comes to
+    this.show(matchMedia("(max-width: 860px)").matches ? "list" : "map");
+    this.pointer = new Pointer(this);
+    this.keys = new Keys(this);
+    this.listen();
+    this.start();
+  }
+
+  async start() {
+    if (!(await this.draft.load())) return;
+    this.root.removeAttribute("aria-busy");
+    if (this.root.dataset.numbers) this.count();
+  }
+
+  listen() {
+    this.draft.addEventListener("drawn", () => this.draw());
+    this.draft.addEventListener("named", () => this.draw());
+    this.draft.addEventListener("merged", () => this.say("Somebody else changed this journey meanwhile. Both changes are in it now."));
+    this.draft.addEventListener("state", () => this.told());
+    this.root.addEventListener("click", (event) => this.click(event));
+    this.svg.addEventListener("focusin", (event) => this.at(event.target.closest("[data-step]")?.dataset.step));
+    document.addEventListener("panel-close", () => this.select(null, { focus: true }));
+    document.addEventListener("htmx:load", ({ target }) => this.quiet(target));
+    document.addEventListener("journey-menu-closed", () => this.unlook());
+    // A panel saved its step: what it saved is drawn, and undoing takes it back.
+    document.addEventListener("draft-saved", () => this.draft.reload(`changing ‘${this.selected ? this.cards.title(this.selected) : "the journey"}’`));
+    addEventListener("beforeunload", (event) => {
+      if (this.draft.unsaved) event.preventDefault();
+    });
+    new ResizeObserver(() => this.seen === "map" && !this.placed && this.plan && this.begin()).observe(this.svg);
+  }
+
+  // -- drawing --------------------------------------------------------------------------------------------------------
+
+  draw() {
+    const { draft } = this;
+    const before = this.plan?.nodes.get(this.stop);
+    const had = this.svg.contains(document.activeElement) ? document.activeElement.closest("[data-step]")?.dataset.step : null;
+    this.cards.take(draft, this.numbers);
+    if (this.selected && !this.exists(this.selected)) this.select(null);
+    if (!this.exists(this.stop)) this.stop = TRIGGER;
+    this.plan = layout(draft.definition, {
+      label: (place, to) => clip(to ? `Back to ‘${this.cards.title(to)}’` : this.cards.label(place), LABEL_WIDTH, "550 12.5px"),
+      wide,
+      numbers: Boolean(this.numbers),
+    });
+    this.view.box = this.plan.box;
+    this.drawing.draw(this.plan, this.cards.all());
+    if (this.placed) {
+      this.view.hold(before, this.plan.nodes.get(this.stop));
+      this.view.apply();
+    } else this.begin();
+    this.stops();
+    if (had && this.exists(had) && document.activeElement !== this.drawing.node(had)) this.drawing.node(had).focus({ preventScroll: true });
+    this.list.draw(this.cards, { selected: this.selected, seen: this.seen === "list" });
+    this.problems();
+    for (const [name, stack] of [["undo", draft.past], ["redo", draft.future]]) {
+      const button = this.root.querySelector(`[data-act="${name}"]`);
+      if (button) button.disabled = !stack.length;
+    }
+    this.freshen();
+  }
+
+  begin() {
+    if (!this.svg.clientWidth) return; // behind the list
+    this.placed = true;
+    this.view.begin(this.plan.nodes.get(TRIGGER));
+  }
+
+  exists(id) {
+    return id === TRIGGER || id === RULES || id in this.draft.definition.steps;
+  }
+
+  stops() {
+    for (const id of this.plan.nodes.keys()) {
+      const node = this.drawing.node(id);
+      node.setAttribute("tabindex", id === this.stop && this.seen === "map" ? "0" : "-1");
+      node.classList.toggle("selected", id === this.selected);
+      if (id === this.selected) node.setAttribute("aria-current", "true");
+      else node.removeAttribute("aria-current");
+    }
+  }
+
+  icon(name) {
+    const holder = document.createElement("template");
+    holder.innerHTML = '<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false"><path></path></svg>';
+    const svg = holder.content.firstElementChild;
+    svg.firstElementChild.setAttribute("d", this.palette.icons[name]);
+    return svg;
+  }
+
+  card(id) {
+    return this.cards.all().get(id);
+  }
+
+  place(name) {
+    return places(this.draft.definition).find((one) => key(one) === name);
+  }
+
+  // -- what is said ---------------------------------------------------------------------------------------------------
+
+  say(text) {
+    document.getElementById("announcer").textContent = text;
+  }
+
+  refuse(text) {
+    this.say(text);
+    toast(text);
+  }
+
+  told() {
+    const { state, message } = this.draft;
+    const words = this.root.querySelector(".journey-state");
+    if (words) {
+      words.textContent = STATES[state] || (state === "conflict" ? "Not saved: somebody else saved meanwhile." : `Not saved: ${message}`);
+      words.classList.toggle("bad", state === "failed" || state === "conflict");
+      words.title = words.textContent;
+    } else if (state === "failed") this.refuse(`This journey could not be loaded: ${message}`);
+    if (state === "failed" && this.editable) this.refuse(`Not saved: ${message}`);
+    if (state === "conflict") document.getElementById("journey-conflict").showModal();
+  }
+
+  problems() {
+    const button = this.root.querySelector(".journey-problems-open");
+    if (!button) return;
+    const all = [...this.cards.problems.values()].flat();
+    const errors = all.filter(({ level }) => level === "error").length;
+    const parts = [errors && `${errors} problem${errors === 1 ? "" : "s"}`, all.length - errors && `${all.length - errors} note${all.length - errors === 1 ? "" : "s"}`];
+    button.replaceChildren(this.icon(all.length ? "warning" : "done"), all.length ? parts.filter(Boolean).join(", ") : "No problems");
+    button.classList.toggle("error", errors > 0);
+    button.disabled = !all.length;
+  }
+
+  problemMenu(at, opener) {
+    const items = [];
+    for (const [id, found] of this.cards.problems)
+      for (const { text, level } of found)
+        items.push({ label: this.cards.title(id), help: text, icon: this.icon(level === "error" ? "warning" : "info"), look: () => this.lookAt(id), run: () => this.select(id, { focus: true, panel: true }) });
+    if (items.length) openMenu({ title: "To be mended", at, opener, groups: [{ items }] });
+  }
+
+  nextProblem() {
+    const ids = [TRIGGER, RULES, ...this.cards.order].filter((id) => this.cards.problems.has(id));
+    if (!ids.length) return this.say("There are no problems.");
+    const all = [TRIGGER, RULES, ...this.cards.order];
+    const here = all.indexOf(this.stop);
+    this.focus(ids.find((id) => all.indexOf(id) > here) || ids[0]);
+  }
+
+  zoomed(scale) {
+    const shown = this.root.querySelector(".journey-zoom");
+    if (shown) shown.textContent = `${Math.round(scale * 100)} %`;
+  }
+
+  // -- where one is ---------------------------------------------------------------------------------------------------
+
+  at(id) {
+    if (!id || id === this.stop) return;
+    this.drawing.node(this.stop)?.setAttribute("tabindex", "-1");
+    this.stop = id;
+    this.drawing.node(id)?.setAttribute("tabindex", "0");
+  }
+
+  focus(id) {
+    if (!id || !this.exists(id)) return;
+    this.at(id);
+    if (this.seen === "list") return this.listRoot.querySelector(`[data-name="open ${CSS.escape(id)}"]`)?.focus();
+    this.view.show(this.plan.nodes.get(id));
+    this.drawing.node(id).focus({ preventScroll: true });
+  }
+
+  // `panel`: open it; `enter`: and go on inside it.
+  select(id, { focus = false, panel = false, enter = false } = {}) {
+    const before = this.selected;
+    this.selected = id;
+    if (id && !panel && this.editable) panel = matchMedia("(min-width: 861px)").matches;
+    if (id) this.at(id);
+    this.stops();
+    for (const open of this.listRoot.querySelectorAll(".journey-open"))
+      if (open.dataset.step === id) open.setAttribute("aria-current", "true");
+      else open.removeAttribute("aria-current");
+    if (id && panel) this.open(id, enter);
+    else if (!id) this.close();
+    if (focus) this.focus(id || before);
+  }
+
+  // -- the panel ------------------------------------------------------------------------------------------------------
+
+  async open(id, enter = false) {
+    if (!this.panel) return;
+    this.panel.hidden = false;
+    this.root.classList.add("with-panel");
+    this.loaded = { id, step: this.draft.definition.steps[id] };
+    if (!this.editable) return this.facts(id, enter);
+    if (this.draft.unsaved && !(await this.draft.save())) return;
+    if (this.loaded?.id !== id) return;
+    this.loaded.quiet = !enter;
+    const { triggerUrl, rulesUrl, stepUrl } = this.panel.dataset;
+    const url = id === TRIGGER ? triggerUrl : id === RULES ? rulesUrl : stepUrl.replace("STEP", encodeURIComponent(id));
+    this.fetch(url);
+  }
+
+  // After what the panel before it still has to save.
+  fetch(url) {
+    const link = document.createElement("button");
+    link.hidden = true;
+    link.setAttribute("hx-get", url);
+    link.setAttribute("hx-target", "#panel-body");
+    link.setAttribute("hx-swap", "outerHTML");
+    if (document.getElementById("panel-form")) link.setAttribute("hx-sync", "#panel-form:queue all");
+    this.panel.append(link);
+    window.htmx.process(link);
+    link.click();
+    setTimeout(() => link.remove(), 30_000);
+  }
+
+  // A panel takes the keyboard when it opens; not where somebody only chose a step on the map.
+  quiet(panel) {
+    if (panel.id !== "panel-body" || !this.loaded?.quiet || !panel.contains(document.activeElement)) return;
+    this.loaded.quiet = false;
+    this.focus(this.loaded.id);
+  }
+
+  // A step that changed behind its open panel is shown anew: undone, merged, or led elsewhere.
+  freshen() {
+    const { loaded } = this;
+    if (!loaded || !this.editable || this.draft.unsaved) return;
+    const now = this.draft.definition.steps[loaded.id];
+    if (same(loaded.step, now)) return;
+    this.loaded = { ...loaded, step: now };
+    if (!this.panel.contains(document.activeElement)) this.open(loaded.id);
+  }
+
+  // Of a published step: everything its card had no room for.
+  facts(id, enter) {
+    const card = this.card(id);
+    const title = document.createElement("h2");
+    title.tabIndex = -1;
+    title.textContent = card.title;
+    const summary = document.createElement("p");
+    summary.textContent = card.summary;
+    const list = document.createElement("dl");
+    list.className = "facts";
+    for (const { label, value } of card.numbers || []) {
+      const [term, fact] = [document.createElement("dt"), document.createElement("dd")];
+      term.textContent = label[0].toUpperCase() + label.slice(1);
+      fact.textContent = value;
+      list.append(term, fact);
+    }
+    this.panel.querySelector("#panel-body").replaceChildren(this.closer(), title, summary, list);
+    if (enter) title.focus();
+  }
+
+  closer() {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "button plain icon-only journey-panel-close";
+    button.dataset.act = "close";
+    button.setAttribute("aria-label", "Close");
+    button.append(this.icon("close"));
+    return button;
+  }
+
+  close() {
+    if (!this.panel) return;
+    this.loaded = null;
+    this.panel.hidden = true;
+    this.root.classList.remove("with-panel");
+    this.panel.querySelector("#panel-body").replaceChildren();
+  }
+
+  // -- showing places -------------------------------------------------------------------------------------------------
+
+  mark(place) {
+    this.unlook();
+    for (const name of [`plus ${key(place)}`, `line ${key(place)}`]) this.drawing.made.get(name)?.element.classList.add("over");
+  }
+
+  markStep(id) {
+    this.unlook();
+    this.drawing.node(id)?.classList.add("over");
+  }
+
+  look(place) {
+    if (this.seen !== "map") return;
+    this.mark(place);
+    const { plus } = this.plan.ways.find((way) => way.key === key(place));
+    this.view.show({ x: plus.x - 60, y: plus.y - 60, width: 120, height: 120 });
+  }
+
+  lookAt(id) {
+    if (this.seen !== "map") return;
+    this.markStep(id);
+    this.view.show(this.plan.nodes.get(id));
+  }
+
+  unlook() {
+    for (const one of this.svg.querySelectorAll(".over")) one.classList.remove("over");
+  }
+
+  offer(open) {
+    const allowed = open && new Set(open.map(key));
+    for (const plus of this.svg.querySelectorAll(".plus")) plus.classList.toggle("offered", Boolean(allowed?.has(plus.dataset.plus)));
+  }
+
+  dim(id) {
+    for (const card of this.svg.querySelectorAll(".dimmed")) card.classList.remove("dimmed");
+    if (id) this.drawing.node(id).classList.add("dimmed");
+  }
+
+  beside(id) {
+    const element = this.seen === "list" ? this.listRoot.querySelector(`[data-name="open ${CSS.escape(id)}"]`) : this.drawing.node(id);
+    const box = element.getBoundingClientRect();
+    return this.seen === "list" ? { x: box.left, y: box.bottom } : { x: box.right + 8, y: box.top };
+  }
+
+  // Where the keyboard goes when a step is gone.
+  neighbour(id) {
+    return this.keys.next(id, "up") || TRIGGER;
+  }
+
+  // -- tools ----------------------------------------------------------------------------------------------------------
+
+  show(what) {
+    this.seen = what;
+    this.root.dataset.seen = what;
+    for (const button of this.root.querySelectorAll("[data-show]")) button.setAttribute("aria-pressed", String(button.dataset.show === what));
+    if (!this.plan) return;
+    if (what === "map" && !this.placed) this.begin();
+    this.stops();
+    this.list.draw(this.cards, { selected: this.selected, seen: what === "list" });
+    this.focus(this.stop);
+    this.say(what === "map" ? "The map is shown." : "The list is shown.");
+  }
+
+  click(event) {
+    const button = event.target.closest("button");
+    if (!button) return;
+    const box = button.getBoundingClientRect();
+    const at = { x: box.left, y: box.bottom + 4 };
+    const { act, show, kind, more, plus, goes, step } = button.dataset;
+    if (act) this.tool(act, at, button);
+    else if (show) this.show(show);
+    else if (kind) this.pick(kind, at);
+    else if (!this.listRoot.contains(button)) return;
+    else if (more) this.actions.menu(more, at);
+    else if (plus) this.actions.addAt(this.place(plus), at);
+    else if (goes) this.focus(goes);
+    else if (step) this.select(step, { panel: true, enter: true });
+  }
+
+  tool(act, at, button) {
+    const tools = {
+      undo: () => this.actions.undo(),
+      redo: () => this.actions.redo(),
+      in: () => this.view.zoom(1.2),
+      out: () => this.view.zoom(1 / 1.2),
+      fit: () => this.view.fit(),
+      problems: () => this.problemMenu(at, button),
+      close: () => this.select(null, { focus: true }),
+      mine: () => this.decide(true),
+      theirs: () => this.decide(false),
+    };
+    tools[act]?.();
+  }
+
+  // A kind clicked in the palette goes after the step the keyboard is at.
+  pick(name, at) {
+    const kind = this.cards.kinds.get(name);
+    this.actions.byWay(this.stop, `Add ‘${kind.label}’ by which way?`, at, (place) => this.actions.add(place, kind));
+  }
+
+  decide(mine) {
+    document.getElementById("journey-conflict").close();
+    this.draft.decide(mine);
+    this.say(mine ? "What you drew stands. Undo shows theirs." : "What they drew stands. Undo brings yours back.");
+  }
+
+  async count() {
+    if (!document.hidden) {
+      const answer = await ask(this.root.dataset.numbers, null, true);
+      if (answer.ok) {
+        const fresh = answer.data.steps;
+        if (!same(fresh, this.numbers)) {
+          this.numbers = fresh;
+          this.draw();
+        }
+      }
+    }
+    setTimeout(() => this.count(), NUMBERS_EVERY_MS);
+  }
+}
+
+for (const root of document.querySelectorAll("[data-journey]")) new Journey(root);

@@ -1,0 +1,72 @@
+"""The canvas: its page, the draft as JSON in and out, and what a version looks like."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.policy import Action
+from accounts.requests import StaffRequest, may
+from core.errors import DomainError
+from workflows import commands, drawing, parsing
+from workflows.errors import BadDefinition
+from workflows.models import Workflow, WorkflowVersion
+
+
+@may(Action.WORKFLOWS_EDIT)
+@require_safe
+def edit(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
+    """The canvas itself; what is on it comes by draft.json."""
+    workflow = get_object_or_404(Workflow, pk=workflow_id)
+    if workflow.archived_at is not None:
+        messages.error(request, "This journey is archived. Duplicate it to go on drawing.")
+        return redirect("workflows:detail", workflow.pk)
+    return render(request, "workflows/build.html", {"workflow": workflow, "palette": drawing.palette()})
+
+
+@may(Action.WORKFLOWS_EDIT)
+@require_http_methods(["GET", "POST"])
+def draft(request: StaffRequest, workflow_id: UUID) -> JsonResponse:
+    """The draft with its words and problems; a POST saves it first. 409 with what stands there, 400 with why not."""
+    workflow = get_object_or_404(Workflow, pk=workflow_id)
+    if request.method != "POST":
+        return JsonResponse(_drawn(workflow))
+    try:
+        given = _given(request.body)
+        parsing.parse(given["definition"])
+        workflow = commands.save_draft(workflow, given["definition"], revision=given["revision"], by=request.user)
+    except BadDefinition as refusal:
+        problems = drawing.listed(refusal.problems)
+        return JsonResponse({"message": str(refusal), "problems": problems}, status=400)
+    except DomainError as refusal:
+        workflow.refresh_from_db()
+        return JsonResponse({"message": str(refusal), "code": refusal.code, **_drawn(workflow)}, status=409)
+    return JsonResponse(_drawn(workflow))
+
+
+def _given(body: bytes) -> dict[str, Any]:
+    """Raises BadDefinition."""
+    if len(body) > parsing.MAX_BYTES:
+        raise BadDefinition("This journey is too large to be kept.")
+    try:
+        given = json.loads(body)
+        return {"definition": given["definition"], "revision": int(given["revision"])}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise BadDefinition("A draft is sent with its revision and its definition.") from None
+
+
+def _drawn(workflow: Workflow) -> dict[str, Any]:
+    found = drawing.drawn(parsing.parse(workflow.draft), workflow=workflow)
+    return {"revision": workflow.draft_revision, **found}
+
+
+@may(Action.WORKFLOWS_VIEW)
+@require_safe
+def version_map(request: StaffRequest, version_id: UUID) -> JsonResponse:
+    """What was published, as the same canvas draws it without its tools."""
+    version = get_object_or_404(WorkflowVersion, pk=version_id)
+    return JsonResponse(drawing.drawn(parsing.parse(version.definition), problems=False))
