@@ -19,8 +19,8 @@ from delivery import engine as door
 from delivery.models import Delivery, Relay, Retry, SendBatch
 from tests.delivery.smtp import Catcher
 from tests.workflows import factories as make
-from workflows import effects
-from workflows.engine import writing
+from workflows import effects, tasks
+from workflows.engine import places, writing
 from workflows.engine.run import run
 from workflows.models import Enrolment, Notice, Tally, Transition
 from workflows.troubles import TROUBLES
@@ -91,10 +91,10 @@ def test_a_database_that_fails_leaves_everything_for_later(monkeypatch: pytest.M
     (two,) = make.place(other, make.make_people(1), at=NOON)
     whole = writing.write
 
-    def fails(plan: Any, *args: Any) -> None:
-        if plan.workflow_id == journey.pk:
+    def fails(version_id: Any, *args: Any) -> None:
+        if version_id == make.live(journey).pk:
             raise OperationalError("the server went away")
-        whole(plan, *args)
+        whole(version_id, *args)
 
     monkeypatch.setattr(writing, "write", fails)
     assert run(seconds=5, now=NOON) == 1
@@ -150,6 +150,30 @@ def test_a_failing_act_is_that_of_one_person_and_does_not_undo_the_others(monkey
     placed[3].refresh_from_db()
     assert (placed[3].step, placed[3].attempts, placed[3].trouble) == ("s2", 0, "")
     assert Notice.objects.count() == 10
+
+
+def test_what_cannot_be_written_for_one_is_set_aside_and_the_others_go_on(settings: Any) -> None:
+    settings.WORKFLOWS_CLAIM = 50
+    journey = make.make_workflow(make.linear(make.wait(days=1), make.end()))
+    placed = make.place(journey, make.make_people(40), at=NOON - timedelta(days=1), wake_at=NOON)
+    twice = placed[17]
+    row = {"version_id": twice.version_id, "step": "s1", "arrived_at": NOON, "at": NOON}
+    Transition.objects.create(enrolment=twice, visit=0, **row)
+    run(seconds=5, now=NOON)
+    assert Enrolment.objects.filter(status="left").count() == 39
+    twice.refresh_from_db()
+    assert (twice.step, twice.trouble, twice.wake_at) == ("s1", "failed", NOON + timedelta(minutes=1))
+
+
+def test_the_sweep_finds_who_is_due_and_has_a_job_work_on_them() -> None:
+    (one,) = make.place(make.make_workflow(), make.make_people(1))
+    assert places.free() == 2
+    with places.place() as found:
+        assert (found, places.free()) == (True, 1)
+    tasks.sweep()
+    one.refresh_from_db()
+    assert one.wake_at is not None
+    assert one.wake_at > clock.now()
 
 
 def test_a_rule_that_asks_for_what_was_removed_holds_only_those_at_its_step() -> None:

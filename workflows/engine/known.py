@@ -65,10 +65,10 @@ class Known:
             self._opened.update((number, found.get(number)) for number in wanted)
 
     def forget(self, people: Iterable[Person]) -> None:
-        """What is known of these may have changed."""
+        """What is known of these may have changed; of exits, also that of who is on the journey twice."""
         for person in people:
             self._opened.pop(person.contact_number, None)
-            self.exits.pop(person.id, None)
+        self.exits.clear()
 
     def record(self, person: Person) -> Record | None:
         """What is known of somebody whose record is open; None: they were deleted."""

@@ -14,17 +14,15 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import transaction
 
 from core import clock
-from phi.errors import KeyUnavailable
-from workflows import effects
-from workflows.definition import Mail
+from workflows import effects, troubles
+from workflows.definition import ChangeList, Mail, SetAttribute
 from workflows.effects import Act
 from workflows.engine import claims, facts, mails, plans, writing
-from workflows.engine.apart import apart
+from workflows.engine.apart import EVERYBODYS, apart
 from workflows.engine.known import Known
-from workflows.engine.plans import Plan
 from workflows.engine.travel import Traveller
 from workflows.step import Effect, decide
 
@@ -45,8 +43,8 @@ def run(*, seconds: float, now: datetime | None = None) -> int:
             return looked_at
         for version_id in due:
             try:
-                found = work(version_id, at)
-            except (DatabaseError, KeyUnavailable) as failure:
+                found = _in_parts(version_id, at, settings.WORKFLOWS_CLAIM)
+            except EVERYBODYS as failure:
                 log.warning("a journey waits for a later run: version %s, %s", version_id, type(failure).__name__)
                 found = 0
             if not found:  # whoever is due is held by another worker, or the journey was paused
@@ -56,15 +54,42 @@ def run(*, seconds: float, now: datetime | None = None) -> int:
                 return looked_at
 
 
+#: Into so many parts a claim is cut that cannot be carried out.
+PARTS = 10
+
+
+def _in_parts(version_id: UUID, now: datetime, most: int) -> int:
+    """One claim; where it cannot be carried out as a whole, smaller ones, until it is known whose failure it is."""
+    try:
+        return work(version_id, now, most)
+    except EVERYBODYS:
+        raise
+    except Exception as failure:
+        log.error("a claim could not be carried out: version %s, %s", version_id, type(failure).__name__)
+        if most == 1:
+            return _set_aside(version_id, now, troubles.own(failure))
+    return sum(_in_parts(version_id, now, max(1, most // PARTS)) for _ in range(PARTS))
+
+
 @transaction.atomic
-def work(version_id: UUID, now: datetime, *, most: int | None = None) -> int:
+def work(version_id: UUID, now: datetime, most: int) -> int:
     """One claim on one version: all that comes of it, or nothing. How many people were claimed."""
     if not claims.hold(version_id):
         return 0
-    rows = claims.claim(version_id, now, most or settings.WORKFLOWS_CLAIM)
+    rows = claims.claim(version_id, now, most)
     if rows:
-        Claim(plans.running(version_id), rows, now).carry_out()
+        Claim(version_id, rows, now).carry_out()
     return len(rows)
+
+
+@transaction.atomic
+def _set_aside(version_id: UUID, now: datetime, code: str) -> int:
+    """Whoever is due first has failed as they stand, and does not hold up the others."""
+    travellers = [Traveller(row) for row in claims.claim(version_id, now, 1)]
+    for traveller in travellers:
+        traveller.fail(code, now)
+    writing.write(version_id, travellers, now)
+    return len(travellers)
 
 
 class Decided(NamedTuple):
@@ -78,9 +103,10 @@ class Decided(NamedTuple):
 class Claim:
     """The people of one claim, taken through the steps together."""
 
-    def __init__(self, plan: Plan, rows: Sequence[claims.Row], now: datetime) -> None:
-        self.plan = plan
-        self.definition = plan.definition
+    def __init__(self, version_id: UUID, rows: Sequence[claims.Row], now: datetime) -> None:
+        self.version_id = version_id
+        self.plan = plans.running(version_id)
+        self.definition = self.plan.definition
         self.now = now
         self.known = Known(now)
         self.travellers = [Traveller(row) for row in rows]
@@ -98,7 +124,7 @@ class Claim:
         # In this order: the door locks batches before origins.
         mails.take_back([awaited for t in self.travellers if (awaited := _awaited(t))])
         self._hand_over([t for t in self.travellers if t.hands_over])
-        writing.write(self.plan, self.travellers, self.now)
+        writing.write(self.version_id, self.travellers, self.now)
 
     def _at_step(self, step_id: str, group: Sequence[Traveller]) -> list[Traveller]:
         """Decide and act for all who are at a step; who came to another one by it."""
@@ -125,7 +151,8 @@ class Claim:
         if isinstance(node, Mail):
             return [Decided(t, *self._mail(t, step_id, effect)) for t, effect in chosen]
         done = effects.apply([Act(t, step_id, node, effect) for t, effect in acting], self.now)
-        self.known.forget(t for t, _ in acting)
+        if isinstance(node, SetAttribute | ChangeList):
+            self.known.forget(t for t, _ in acting)
         return [
             Decided(t, Effect(trouble=done.trouble[t.id]) if t.id in done.trouble else effect, done.made.get(t.id))
             for t, effect in chosen

@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
 from django.db import connection
 
-from workflows.engine.plans import Plan
 from workflows.engine.travel import Traveller
 
 _TRANSITIONS = """
@@ -30,11 +30,11 @@ SELECT %s, t.step, t.what, t.count FROM unnest(%s::text[], %s::text[], %s::int[]
 _encode = msgspec.json.Encoder().encode
 
 
-def write(plan: Plan, travellers: Sequence[Traveller], now: datetime) -> None:
+def write(version_id: UUID, travellers: Sequence[Traveller], now: datetime) -> None:
     """In the transaction of the claim."""
     with connection.cursor() as cursor:
         with cursor.copy(_TRANSITIONS) as copy:
-            version = str(plan.version_id)
+            version = str(version_id)
             lines = [
                 f"{t.row.id}\t{p.visit}\t{version}\t{_escaped(p.step)}\t{p.arrived_at}\t{p.at}\t{p.way}\t{p.note}"
                 f"\t{made or _NULL}\n"
@@ -46,7 +46,7 @@ def write(plan: Plan, travellers: Sequence[Traveller], now: datetime) -> None:
         counts = Counter(one for t in travellers for one in t.counted())
         if counts:
             steps, whats = zip(*counts, strict=True)
-            cursor.execute(_TALLIES, [plan.version_id, list(steps), list(whats), list(counts.values())])
+            cursor.execute(_TALLIES, [version_id, list(steps), list(whats), list(counts.values())])
 
 
 _NULL = "\\N"
