@@ -12,7 +12,6 @@ from django.db import connection, transaction
 from audit import commands as audit
 from core import clock
 from core.actors import By
-from core.jobs import enqueue
 from phi import seal
 from workflows import event_items, happenings, people_named
 from workflows.event_items import Item, Refused
@@ -54,8 +53,6 @@ def take(raw: Sequence[object], *, by: By) -> list[Result]:
     if answer:
         statuses = Counter(result.status for result in answer)
         audit.record("events.received", by=by, taken=statuses["taken"], refused=statuses["refused"])
-    if taken:
-        enqueue("workflows.listen")
     return answer
 
 
