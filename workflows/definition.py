@@ -358,8 +358,8 @@ def after(step: AnyStep, way: str) -> str | None:
 
 
 def to_json(definition: Definition) -> dict[str, Any]:
-    """The form that is stored and sent: plain JSON types."""
-    plain: dict[str, Any] = msgspec.to_builtins(definition)
+    """The form that is stored and sent: plain JSON types, equal to what comes back from the database."""
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(definition))
     return {"version": VERSION, **plain}
 
 
