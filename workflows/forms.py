@@ -34,6 +34,8 @@ class PanelForm(forms.Form):
     """
 
     layout: ClassVar[Layout] = ()
+    #: Fields that the panel draws by itself, and what the checks say of them with them.
+    apart: ClassVar[frozenset[str]] = frozenset()
     #: What a check calls it → field of this form.
     named: ClassVar[Mapping[str, str]] = {}
     #: Field → beginnings of the names of those that are drawn for what is chosen in it: chosen anew, they start empty.
@@ -91,9 +93,8 @@ class PanelForm(forms.Form):
     def elsewhere(self) -> list[Problem]:
         """What the checks say that belongs to none of the fields drawn."""
         drawn = {name for row in self.order() for name in ((row,) if isinstance(row, str) else row)}
-        return [
-            p for name, found in self.problems.items() if name not in drawn or name not in self.fields for p in found
-        ]
+        seen = (drawn & set(self.fields)) | self.apart
+        return [problem for name, found in self.problems.items() if name not in seen for problem in found]
 
     def blame(self, problems: Iterable[Problem]) -> None:
         """Lay what the checks say beside the fields it is about."""

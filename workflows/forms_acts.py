@@ -1,5 +1,6 @@
 """Steps that do something: a mail, a value, a list, a call, a word to staff, another journey, a goal, the end."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django import forms
@@ -16,6 +17,7 @@ from workflows.offers import choices
 class MailForm(StepForm):
     about = "Sent to each person who comes here. Quiet hours, consent and how often are seen to when it leaves."
     layout: ClassVar[Layout] = ("sender", "topic", "stream", "track_clicks", "track_opens", "refused", "name")
+    apart = frozenset({"template"})
 
     def given(self, step: Mail) -> dict[str, Any]:
         return {
@@ -71,7 +73,7 @@ class MailForm(StepForm):
 class SetAttributeForm(StepForm):
     about = "Writes a value into the person's record, as an edit by hand does."
     layout: ClassVar[Layout] = ("attribute", "how", "value", "property", "name")
-    drawn_for = {"attribute": ("value",)}
+    drawn_for: ClassVar[Mapping[str, tuple[str, ...]]] = {"attribute": ("value",)}
 
     def given(self, step: SetAttribute) -> dict[str, Any]:
         known = self.offers.attributes.get(step.attribute)
@@ -182,6 +184,7 @@ class WebhookForm(StepForm):
 class TellForm(StepForm):
     about = "They find it on their Home until somebody has seen to it."
     layout: ClassVar[Layout] = ("whom", "text", "name")
+    named: ClassVar[Mapping[str, str]] = {"user": "whom", "role": "whom"}
 
     def given(self, step: Tell) -> dict[str, Any]:
         whom = f"user:{step.user}" if step.user else f"role:{step.role}" if step.role else ""
@@ -222,6 +225,7 @@ class EnterForm(StepForm):
 class GoalForm(StepForm):
     about = "Whoever fulfils the rule when they come here has reached the goal and leaves; all others go on."
     layout: ClassVar[Layout] = ("name",)
+    apart = frozenset({"rule"})
 
 
 class EndForm(StepForm):

@@ -42,7 +42,8 @@ class RulesForm(PanelForm):
     """`exits` are listed by number from 1 on, unsubscribing apart; `pending` is one more whose choice is awaited."""
 
     layout: ClassVar[Layout] = ("again", "days")
-    named: ClassVar[Mapping[str, str]] = {"reentry": "again"}
+    named: ClassVar[Mapping[str, str]] = {"reentry": "again", "reentry.days": "days"}
+    apart = frozenset({"only"})
 
     def __init__(
         self, data: Mapping[str, Any] | None, *, definition: d.Definition, offers: Offers, pending: str = ""
@@ -109,8 +110,7 @@ class RulesForm(PanelForm):
         return rows
 
     def elsewhere(self) -> list[Problem]:
-        apart = [p for p in self.problems.get("exits", []) if "[" in p.field] + self.problems.get("only", [])
-        return [found for found in super().elsewhere() if found not in apart]
+        return [found for found in super().elsewhere() if "[" not in found.field]
 
     def clean(self) -> dict[str, Any] | None:
         super().clean()

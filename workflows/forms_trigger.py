@@ -58,7 +58,7 @@ class TriggerForm(MomentFields, ChangeFields):
                 held = {is_.property: is_.values for is_ in trigger.where}
                 found |= {"event": trigger.event} | {
                     f"where-{name}": value_shown(KINDS.get(kind, "text"), held.get(name, ()))
-                    for name, kind in self._properties(trigger.event).items()
+                    for name, kind in self._asked(trigger.event).items()
                 }
             case d.ByConsent():
                 found |= {"topic": str(trigger.topic), "change": trigger.change}
@@ -68,9 +68,10 @@ class TriggerForm(MomentFields, ChangeFields):
                 found |= {"mailing": str(trigger.mailing)}
         return found
 
-    def _properties(self, event: str) -> dict[str, str]:
+    def _asked(self, event: str) -> dict[str, str]:
+        """The properties that one asks about by value; dates are waited for instead."""
         found = self.offers.events.get(event)
-        return dict(found.properties) if found else {}
+        return {name: kind for name, kind in (found.properties if found else {}).items() if not kind.startswith("date")}
 
     def build(self) -> None:
         self.fields["kind"] = pick("People enter when", TRIGGERS, required=True)
@@ -102,7 +103,7 @@ class TriggerForm(MomentFields, ChangeFields):
                 )
             case "event":
                 self.fields["event"] = event_field(offers, str(self.now("event") or ""))
-                for name, kind in self._properties(str(self.now("event") or "")).items():
+                for name, kind in self._asked(str(self.now("event") or "")).items():
                     label = f"Only where {name.replace('_', ' ')} is"
                     field = value_field(label, KINDS.get(kind, "text"), None, several=True)
                     if field is not None:
@@ -140,8 +141,11 @@ class TriggerForm(MomentFields, ChangeFields):
         return typed
 
     def _where(self, typed: dict[str, Any]) -> list[d.PropertyIs]:
-        found = []
-        for name, kind in self._properties(typed.get("event", "")).items():
+        event, fields = typed.get("event", ""), self._asked(typed.get("event", ""))
+        same = isinstance(self.trigger, d.ByEvent) and self.trigger.event == event
+        # What has no field here (a definition may ask more than a panel does) stays as it was.
+        found = [one for one in self.trigger.where if one.property not in fields] if same else []  # type: ignore[union-attr]
+        for name, kind in fields.items():
             try:
                 held = values_from(KINDS.get(kind, "text"), None, typed.get(f"where-{name}"))
             except BadValue as problem:

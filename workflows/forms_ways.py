@@ -122,9 +122,9 @@ class SplitForm(Rows):
     def build(self) -> None:
         for n in range(1, self.count() + 1):
             widget = forms.TextInput(attrs={"inputmode": "decimal", "class": "short"})
-            self.fields[f"name-{n}"] = forms.CharField(required=False, max_length=80, label=f"Name of way {n}")
+            self.fields[f"name-{n}"] = forms.CharField(required=False, max_length=80, label=f"Way {n}")
             self.fields[f"percent-{n}"] = forms.FloatField(
-                label="Of 100 people",
+                label="Percent",
                 min_value=0,
                 max_value=100,
                 widget=widget,

@@ -12,30 +12,33 @@ def step_sentence(step: d.AnyStep, names: Names) -> str:  # noqa: PLR0911  one c
     said = words.step_summary(step, names)
     match step:
         case d.Mail():
+            if step.template is None:
+                return "No template chosen yet."
             sender = names.senders.get(step.sender) if step.sender else None
             return f"Send {said}{f', from {sender.name}' if sender else ''}."
         case d.Wait():
             return f"Stay for {said}, then go on."
         case d.WaitUntil():
-            past = step.exits.get("past") if "past" in step.exits else None
-            rest = (
-                ""
-                if past or "past" in step.exits
-                else " Who has no such date, or for whom it is past, goes on at once."
-            )
-            return f"Stay until {_lower(said)}, {THERE}.{rest}"
+            at_once = "" if "past" in step.exits else " Who has no such date, or for whom it is past, goes on at once."
+            return f"Stay until {_lower(said)}, {THERE}.{at_once}"
         case d.WaitWeekday():
             return f"Stay until {said}, {THERE}."
         case d.WaitEvent():
+            if not step.event and not step.attribute:
+                return "Nothing chosen yet that is waited for."
             what = words.change(step, names) if step.attribute else f"“{words.event(step.event, names)}” happens"
             return f"Stay until {what}, at most {words.span(step.timeout)}."
+        case d.Branch():
+            return f"{_ways(len(step.cases))} by a rule, and one for everybody else."
         case d.BranchMail():
-            return f"Ask whether the mail was {_or(said)}."
+            return f"Ask whether the mail was {_or(said)}." if step.mail else "No mail chosen yet to ask about."
         case d.End():
             return "They leave the journey here."
         case d.Goal():
-            return f"Leave here, having reached the goal: {said}"
-    return f"{words.kind_title(step)}: {said}"
+            return (
+                f"Leave here, having reached the goal: {said}" if step.rule else "No rule yet: nobody reaches the goal."
+            )
+    return f"{words.kind_title(step)}: {said}{'' if said.endswith('.') else '.'}"
 
 
 def trigger_sentence(trigger: d.AnyTrigger, names: Names) -> str:  # noqa: PLR0911  one case a kind
@@ -61,9 +64,19 @@ def trigger_sentence(trigger: d.AnyTrigger, names: Names) -> str:  # noqa: PLR09
 
 def rules_sentence(definition: d.Definition, names: Names) -> str:
     """For example: Once for each event or date. They leave when …"""
-    ends = "; ".join(words.exit_label(way, names) for way in definition.exits)
+    ends = "; ".join(_exit(way, names) for way in definition.exits)
     out = f"Out early: {ends}." if ends else "Nothing takes them out early."
     return f"{words.reentry_label(definition.reentry)}. {out}"
+
+
+def _ways(number: int) -> str:
+    return f"{number} way{'' if number == 1 else 's'}"
+
+
+def _exit(way: d.AnyExit, names: Names) -> str:
+    if isinstance(way, d.GoalExit) and not way.rule:
+        return f"goal{f' “{way.name}”' if way.name else ''}, without a rule yet"
+    return words.exit_label(way, names).rstrip(".")
 
 
 def _lower(text: str) -> str:
