@@ -2,13 +2,50 @@
 
 from django.urls import path
 
-from workflows.views import building, endpoints, events, notices, panels, panels_rules
+from workflows.views import (
+    building,
+    endpoints,
+    events,
+    notices,
+    pages,
+    panels,
+    panels_rules,
+    people,
+    publishing,
+    simulating,
+)
 
 app_name = "workflows"
 urlpatterns = [
+    path("", pages.workflow_list, name="list"),
+    path("new", pages.workflow_new, name="new"),
+    path("people/<uuid:contact_id>", people.for_contact, name="for_contact"),
+    path("<uuid:workflow_id>/", pages.workflow_detail, name="detail"),
+    path("<uuid:workflow_id>/numbers.json", pages.workflow_numbers, name="numbers"),
+    path("<uuid:workflow_id>/versions/", pages.workflow_versions, name="versions"),
+    path("<uuid:workflow_id>/versions/<int:number>/", pages.workflow_version, name="version"),
+    path("<uuid:workflow_id>/versions/<int:number>.json", pages.version_json, name="version_json"),
+    path("<uuid:workflow_id>/history/", pages.workflow_history, name="history"),
+    path("<uuid:workflow_id>/rename/", pages.workflow_rename, name="rename"),
+    path("<uuid:workflow_id>/duplicate/", pages.workflow_duplicate, name="duplicate"),
+    path("<uuid:workflow_id>/archive/", pages.workflow_archive, name="archive"),
+    path("<uuid:workflow_id>/publish/", publishing.workflow_publish, name="publish"),
+    path("<uuid:workflow_id>/moves/<uuid:move_id>/", publishing.workflow_move, name="move"),
+    path("<uuid:workflow_id>/moves/<uuid:move_id>/again/", publishing.workflow_count_again, name="count_again"),
+    path("<uuid:workflow_id>/review/", publishing.workflow_review, name="review"),
+    path("<uuid:workflow_id>/withdraw/", publishing.workflow_withdraw, name="withdraw"),
+    path("<uuid:workflow_id>/pause/", publishing.workflow_pause, name="pause"),
+    path("<uuid:workflow_id>/resume/", publishing.workflow_resume, name="resume"),
+    path("<uuid:workflow_id>/stop/", publishing.workflow_stop, name="stop"),
+    path("<uuid:workflow_id>/people/", people.people_list, name="people"),
+    path("<uuid:workflow_id>/people/add/", people.put_on, name="put_on"),
+    path("<uuid:workflow_id>/people/<int:enrolment_id>/", people.person, name="person"),
+    path("<uuid:workflow_id>/people/<int:enrolment_id>/remove/", people.person_remove, name="person_remove"),
+    path("<uuid:workflow_id>/attention/", people.attention, name="attention"),
+    path("<uuid:workflow_id>/attend/", people.attend, name="attend"),
     path("<uuid:workflow_id>/edit", building.edit, name="edit"),
     path("<uuid:workflow_id>/draft.json", building.draft, name="draft"),
-    path("versions/<uuid:version_id>/map.json", building.version_map, name="version_map"),
+    path("<uuid:workflow_id>/map.json", building.draft_map, name="draft_map"),
     path("<uuid:workflow_id>/steps/<str:step>/panel", panels.step_panel, name="step_panel"),
     path("<uuid:workflow_id>/steps/<str:step>/rules/<int:number>", panels_rules.step_rule, name="step_rule"),
     path("<uuid:workflow_id>/trigger/panel", panels.trigger_panel, name="trigger_panel"),
@@ -28,4 +65,27 @@ urlpatterns = [
     path("notices", notices.notice_list, name="notices"),
     path("notices/<uuid:notice_id>/done", notices.notice_done, name="notice_done"),
     path("notices/<uuid:notice_id>/reopen", notices.notice_reopen, name="notice_reopen"),
+    path("<uuid:workflow_id>/simulations", simulating.simulation_list, name="simulations"),
+    path("<uuid:workflow_id>/simulations/new", simulating.simulation_new, name="simulation_new"),
+    path("<uuid:workflow_id>/simulations/<uuid:simulation_id>", simulating.simulation_detail, name="simulation"),
+    path(
+        "<uuid:workflow_id>/simulations/<uuid:simulation_id>/progress",
+        simulating.simulation_progress,
+        name="simulation_progress",
+    ),
+    path(
+        "<uuid:workflow_id>/simulations/<uuid:simulation_id>/cancel",
+        simulating.simulation_cancel,
+        name="simulation_cancel",
+    ),
+    path(
+        "<uuid:workflow_id>/simulations/<uuid:simulation_id>/people",
+        simulating.simulation_people,
+        name="simulation_people",
+    ),
+    path(
+        "<uuid:workflow_id>/simulations/<uuid:simulation_id>/people/<uuid:contact_id>",
+        simulating.simulation_person,
+        name="simulation_person",
+    ),
 ]

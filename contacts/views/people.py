@@ -22,6 +22,7 @@ from core.errors import DomainError
 PARTS = (
     ("Consent", "consent:for_contact"),
     ("Segments", "segments:for_contact"),
+    ("Journeys", "workflows:for_contact"),
     ("Timeline", "delivery:for_contact"),
 )
 
