@@ -1,4 +1,4 @@
-"""Run journeys ahead of time: start and cancel a simulation, and the job that works on it. Sends and changes nothing."""
+"""Run journeys ahead of time: start and cancel a simulation, and the job that works on it. Nothing is sent."""
 
 import logging
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from core.errors import DomainError
 from core.jobs import enqueue
 from phi.errors import KeyUnavailable
 from workflows import checks
-from workflows.definition import ByDate, ByHand, BySegment, Definition, from_json
+from workflows.definition import ByHand, Definition, from_json
 from workflows.errors import NotComplete, NotPossibleNow
 from workflows.models import Simulation, Workflow
 from workflows.parsing import parse
@@ -81,11 +81,6 @@ def _check(workflow: Workflow, definition: Definition, settings: Settings) -> No
 def needs_segment(definition: Definition, settings: Settings) -> bool:
     """Whether nothing but a segment says who enters."""
     return settings.entering == "all" or isinstance(definition.trigger, ByHand)
-
-
-def enters_by_itself(definition: Definition) -> bool:
-    """Whether dates or a segment say who enters and when, so that nothing need be assumed."""
-    return isinstance(definition.trigger, ByDate | BySegment | ByHand)
 
 
 @transaction.atomic

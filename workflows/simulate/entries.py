@@ -12,14 +12,14 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from contacts.models import Attribute, Kind
+from contacts.models import Attribute, Contact, Kind
 from segments import catalog as catalogs
-from segments import people
+from segments import people, sampling
 from segments.catalog import Catalog
 from segments.columns import NO_DAY, Frame, Mask, Numbers
 from segments.dates import TIME_ZONE
 from segments.rules import parse
-from segments.tree import DateIs, Rule, evaluated_clauses
+from segments.tree import Rule
 from workflows import fits, happenings, moments
 from workflows.definition import (
     ByAttribute,
@@ -36,14 +36,16 @@ from workflows.definition import (
 )
 from workflows.errors import NotComplete, NotPossibleNow
 from workflows.models import Happening
-from workflows.simulate.assumptions import MAX_PEOPLE, Settings, befalls, drawn
+from workflows.simulate.assumptions import MAX_PEOPLE, Settings, drawn
 from workflows.simulate.history import shift
-from workflows.simulate.people import everybody, series, stored, zones_of
-from workflows.simulate.rules import Asked, asked
+from workflows.simulate.people import frames_for, matching, series, stored, zones_of
+from workflows.simulate.rules import asked
 from workflows.simulate.world import segment_rule, zone
 
 #: More moments of entering than this are not simulated.
 MAX_ENTRIES = 5 * MAX_PEOPLE
+#: The lots by which it is drawn whom an event befalls on a day: beyond any that staff number.
+_LOT = 2_000_000_000
 
 
 class Entering(NamedTuple):
@@ -78,7 +80,9 @@ def _among(settings: Settings, catalog: Catalog) -> Numbers | None:
     if settings.segment is None:
         return None
     rule = parse(segment_rule(settings.segment), catalog)
-    found = [frame.numbers[mask] for frame, mask in everybody(rule, catalog, settings.start, zone())]
+    frames = frames_for(rule, catalog)
+    masks = matching(rule, frames, settings.start, zone())
+    found = [frame.numbers[mask] for frame, mask in zip(frames, masks, strict=True)]
     return Numbers.of(np.concatenate(found) if found else [])
 
 
@@ -144,8 +148,8 @@ def _may_come(frame: Frame, key: str, kind: str, trigger: ByDate, settings: Sett
         found: Mask = (plain >= (low.date() - day).days) & (plain <= (high.date() - day).days)
         return found
     plain = column.to_physical().fill_null(-(2**63)).to_numpy()
-    found = (plain >= int(low.timestamp() * 1e6)) & (plain <= int(high.timestamp() * 1e6))
-    return found
+    later: Mask = plain >= int(low.timestamp() * 1e6)
+    return later & (plain <= int(high.timestamp() * 1e6))
 
 
 def _moments(
@@ -175,27 +179,27 @@ def _of_year(value: date | datetime, moment: Moment, there: ZoneInfo, year: int)
 def _by_segment(trigger: BySegment, settings: Settings, catalog: Catalog, among: Numbers | None) -> Iterator[Entering]:
     """Whoever is in it enters at the start, and whom the days bring in (or take out) when they do."""
     rule = parse(segment_rule(trigger.segment), catalog)
-    held: dict[int, Mask] = {}
-    for at in [settings.start, *_midnights(rule, settings)]:
-        for place, (frame, mask) in enumerate(everybody(rule, catalog, at, zone())):
-            before = held.get(place)
-            held[place] = mask
-            if trigger.change == "leaves":
-                found = np.zeros_like(mask) if before is None else before & ~mask
-            else:
-                found = mask if before is None else mask & ~before
+    frames = frames_for(rule, catalog)
+    leaves = trigger.change == "leaves"
+    before = [frame.present if leaves else ~frame.present & False for frame in frames]
+    for at in [settings.start, *_midnights(rule, frames, settings)]:
+        masks = matching(rule, frames, at, zone())
+        for frame, was, mask in zip(frames, before, masks, strict=True):
+            # Who is out of it at the start did not leave it.
+            found = (was & ~mask if at > settings.start else was & False) if leaves else mask & ~was
             for number in frame.numbers[found & _kept(frame, among)].tolist():
                 yield Entering(number, at)
+        before = masks
 
 
-def _midnights(rule: Rule, settings: Settings) -> list[datetime]:
+def _midnights(rule: Rule, frames: Sequence[Frame], settings: Settings) -> list[datetime]:
     """When the day changes anywhere that matters to the rule, within the span."""
     about = asked(rule)
     if not about.by_day:
         return []
     zones = {zone()}
     if about.by_zone:
-        for frame in people.frames_of({TIME_ZONE: Kind.TEXT.value}):
+        for frame in frames:
             zones |= set(zones_of(frame, zone()))
     return sorted({at for there in zones for at in midnights(settings, there)})
 
@@ -214,17 +218,15 @@ def midnights(settings: Settings, there: ZoneInfo) -> Iterator[datetime]:
 
 def _by_share(definition: Definition, settings: Settings, among: Numbers | None) -> Iterator[Entering]:
     """So many of a hundred people a day, at a moment of that day that chance decides."""
-    percent = settings.assumptions.entering
     for frame in people.frames_of({}, ids=True):
-        ids = series(frame.columns["id"])
-        for row in np.flatnonzero(_kept(frame, among)).tolist():
-            who = UUID(bytes=ids[row])
-            for day in range(settings.days):
-                if befalls(who, percent, "enters", day):
-                    at = settings.start + timedelta(days=day + drawn(who, "moment", day))
-                    at = at.replace(second=0, microsecond=0)
-                    key = happenings.key_index(who, f"simulated {day}")
-                    yield Entering(int(frame.numbers[row]), at, key, _assumed(definition, settings, at))
+        ids, kept = series(frame.columns["id"]), _kept(frame, among)
+        for day in range(settings.days):
+            whom = kept & sampling.drawn(frame.numbers, settings.assumptions.entering, _LOT + day)
+            for row in np.flatnonzero(whom).tolist():
+                who = UUID(bytes=ids[row])
+                at = settings.start + timedelta(minutes=int((day + drawn(who, "moment", day)) * 1_440))
+                key = happenings.key_index(who, f"simulated {day}")
+                yield Entering(int(frame.numbers[row]), at, key, _assumed(definition, settings, at))
 
 
 def _assumed(definition: Definition, settings: Settings, at: datetime) -> dict[str, Any]:
@@ -273,13 +275,4 @@ def _listened(trigger: Any) -> dict[str, Any]:
 
 
 def _numbers(ids: set[UUID]) -> dict[UUID, int]:
-    from contacts.models import Contact  # noqa: PLC0415
-
     return dict(Contact.objects.filter(pk__in=ids).values_list("pk", "number"))
-
-
-def asked_by_zone(rule: Rule) -> bool:
-    return any(isinstance(clause, DateIs) and clause.contact for clause in evaluated_clauses(rule.root))
-
-
-__all__: Sequence[str] = ["Asked", "Entering", "find", "midnights"]

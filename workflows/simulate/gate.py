@@ -1,4 +1,4 @@
-"""The gate asked of simulated mails: the very function that lets real ones out, with simulated mails counted in. Pure."""
+"""The gate asked of simulated mails: the function that lets real ones out, with simulated mails counted in. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ class Mailed:
 def ask(
     mail: Mailed, row: int, policy: Policy, now: datetime, *, recent: Sequence[datetime] = (), out: bool = False
 ) -> Decision:
-    """May it leave, now? `recent`: simulated commercial mails to the person; `out`: they opted out in the simulation."""
+    """May it leave now? `recent`: simulated commercial mails to the person; `out`: they opted out in the simulation."""
     person = mail.recipients[row]
     if recent and mail.commercial and policy.cap_messages is not None and person.recent is not None:
         person = msgspec.structs.replace(person, recent=(*person.recent, *recent))

@@ -1,4 +1,4 @@
-"""What happened to people in an earlier span, to happen again as many whole weeks later; and how they read their mail."""
+"""What happened to people in an earlier span, to happen again whole weeks later; and how they read their mail."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -11,11 +11,10 @@ from django.db import transaction
 from phi import seal
 from segments.columns import Int
 from workflows.models import SimulatedPaths, Simulation
-from workflows.simulate.trace import Columns, Trace
+from workflows.simulate.trace import Array, Rows, Trace
 
 #: People of a row, and the most visits that are kept at all.
 PEOPLE, MAX_VISITS = 500, 10_000_000
-_TYPES = {"I": "<u4", "H": "<u2", "d": "<f8"}
 
 
 class Stop(NamedTuple):
@@ -35,11 +34,11 @@ class Stop(NamedTuple):
 
 
 class _Packed(msgspec.Struct, array_like=True):
-    """Columns as bytes; people are places in `numbers`."""
+    """Rows of the trace as bytes; people are places in `numbers`."""
 
     numbers: bytes
-    visits: list[bytes]
-    mails: list[bytes]
+    visits: bytes
+    mails: bytes
     #: [person, sequence, visit, step, since, trouble]
     there: list[tuple[int, int, int, str, float, str]]
 
@@ -78,23 +77,23 @@ def _packed(trace: Trace, numbers: Int) -> Iterator[tuple[int, _Packed]]:
         ]
         packed = _Packed(
             np.asarray(numbers[start:stop], dtype="<i8").tobytes(),
-            _slice(visits, trace.visits.codes, start, stop),
-            _slice(mails, trace.mails.codes, start, stop),
+            _slice(visits, start, stop),
+            _slice(mails, start, stop),
             some,
         )
         yield int(numbers[start]), packed
 
 
-def _by_person(columns: Columns) -> list[Any]:
-    arrays = [np.frombuffer(column, dtype=_TYPES[column.typecode]) for column in columns.held]
-    order = np.argsort(arrays[0], kind="stable")
-    return [column[order] for column in arrays]
+def _by_person(rows: Rows) -> Array:
+    table = rows.table()
+    return table[np.argsort(table["0"], kind="stable")]
 
 
-def _slice(columns: Sequence[Any], codes: str, start: int, stop: int) -> list[bytes]:
-    begin, end = np.searchsorted(columns[0], [start, stop])
-    first = (columns[0][begin:end] - start).astype("<u4")
-    return [first.tobytes(), *(column[begin:end].tobytes() for column in columns[1:])]
+def _slice(table: Array, start: int, stop: int) -> bytes:
+    begin, end = np.searchsorted(table["0"], [start, stop])
+    some = table[begin:end].copy()
+    some["0"] -= start
+    return some.tobytes()
 
 
 def read(simulation: Simulation, number: int, words: Sequence[str]) -> list[Stop]:
@@ -108,16 +107,27 @@ def read(simulation: Simulation, number: int, words: Sequence[str]) -> list[Stop
     if not len(place):
         return []
     person = int(place[0])
-    # Mails are known by person, step and moment: each was answered while the person was at its step.
-    mailed = [
-        (words[int(step)], at, words[int(o)], words[int(r)]) for step, at, o, r in _rows(packed.mails, "IHdHH", person)
-    ]
     stops = []
-    for sequence, visit, step, arrived, at, way, note, left in _rows(packed.visits, "IIIHddHHH", person):
-        name = words[int(step)]
-        mail = next(((o, r) for s, when, o, r in mailed if s == name and arrived <= when <= at), ("", ""))
-        texts = [words[int(one)] for one in (way, note, left)]
-        stops.append(Stop(int(sequence), int(visit), name, _moment(arrived), _moment(at), *texts, *mail))
+    # Each mail was answered while the person was at its step.
+    mailed = [(words[s], at, words[o], words[r]) for s, at, o, r in _rows(packed.mails, Trace().mails, person)]
+    for sequence, visit, step, arrived, at, way, note, left in _rows(packed.visits, Trace().visits, person):
+        outcome, reason = next(
+            ((o, r) for name, when, o, r in mailed if name == words[step] and arrived <= when <= at), ("", "")
+        )
+        stops.append(
+            Stop(
+                sequence,
+                visit,
+                words[step],
+                _moment(arrived),
+                _moment(at),
+                words[way],
+                words[note],
+                words[left],
+                outcome,
+                reason,
+            )
+        )
     stops += [
         Stop(sequence, visit, step, _moment(since), None, "", "", "", trouble=trouble)
         for who, sequence, visit, step, since, trouble in packed.there
@@ -126,10 +136,10 @@ def read(simulation: Simulation, number: int, words: Sequence[str]) -> list[Stop
     return sorted(stops, key=lambda stop: (stop.sequence, stop.visit))
 
 
-def _rows(columns: Sequence[bytes], codes: str, person: int) -> Iterator[tuple[Any, ...]]:
-    arrays = [np.frombuffer(column, dtype=_TYPES[code]) for column, code in zip(columns, codes, strict=True)]
-    mine = np.flatnonzero(arrays[0] == person)
-    return zip(*(column[mine].tolist() for column in arrays[1:]), strict=True)
+def _rows(packed: bytes, form: Rows, person: int) -> list[Any]:
+    """The rows of one person, without the person."""
+    table = np.frombuffer(packed, dtype=form.dtype)
+    return [row[1:] for row in table[table["0"] == person].tolist()]
 
 
 def _moment(seconds: float) -> datetime:

@@ -1,6 +1,6 @@
 """The people of a simulation as rows: their columns, zones and dates, taken set-wise from the column store."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,7 @@ from segments.context import Context
 from segments.dates import TIME_ZONE
 from segments.facts import lookup
 from segments.frames import kinds_of
-from segments.tree import Clause, Engaged, InSegment, Rule, TopicIs, positive
+from segments.tree import Clause, Engaged, InSegment, Rule, TopicIs, asked_of_facts, positive
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -26,12 +26,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class People:
     """Everybody of `numbers` (ascending) who is there, one row each. Answers clauses as rules.Source."""
 
-    def __init__(self, numbers: Int, kinds: Mapping[str, str], zone: ZoneInfo) -> None:
+    def __init__(self, numbers: Sequence[int], kinds: Mapping[str, str], zone: ZoneInfo) -> None:
         self.zone = zone
         self.kinds = {**kinds, TIME_ZONE: Kind.TEXT.value}
         self._frames = list(people.frames_of(self.kinds, ids=True))
         known, places = _places(self._frames)
-        among = np.isin(known, numbers)
+        among = np.isin(known, np.asarray(numbers, dtype=np.int64))
         order = np.argsort(known[among], kind="stable")
         self.numbers: Int = known[among][order]
         self._places: Int = places[among][order]
@@ -103,7 +103,7 @@ def stored(column: Column, kind: str) -> list[Any]:
     return [value if value != "" else None for value in column.to_list()]
 
 
-def kinds_for(rules: Sequence[Rule], attributes: Iterator[str] | Sequence[str], catalog: Catalog) -> dict[str, str]:
+def kinds_for(rules: Sequence[Rule], attributes: Sequence[str], catalog: Catalog) -> dict[str, str]:
     """The columns that these rules and moments are answered from."""
     kinds = {key: catalog.fields[key].kind for key in attributes if key in catalog.fields}
     for rule in rules:
@@ -111,20 +111,15 @@ def kinds_for(rules: Sequence[Rule], attributes: Iterator[str] | Sequence[str], 
     return kinds
 
 
-def everybody(rule: Rule, catalog: Catalog, at: datetime, zone: ZoneInfo) -> Iterator[tuple[Frame, Mask]]:
-    """Frames of everybody there is with whom the rule matches at a (virtual) moment, ids included."""
-    kinds = {**kinds_of(rule, catalog), TIME_ZONE: Kind.TEXT.value}
-    base = Context(at, zone)
-    wanted = {positive(c)[0] for c in _facts(rule)}
-    context = Context(at, zone, lookup.sets(wanted, base, None))
-    for frame in people.frames_of(kinds, ids=True):
-        yield frame, evaluate.matches(rule, frame, context)
+def frames_for(rule: Rule, catalog: Catalog) -> list[Frame]:
+    """Everybody there is, with what the rule asks about, their zones and ids."""
+    return list(people.frames_of({**kinds_of(rule, catalog), TIME_ZONE: Kind.TEXT.value}, ids=True))
 
 
-def _facts(rule: Rule) -> list[Clause]:
-    from segments.tree import asked_of_facts  # noqa: PLC0415
-
-    return list(asked_of_facts(rule))
+def matching(rule: Rule, frames: Sequence[Frame], at: datetime, zone: ZoneInfo) -> list[Mask]:
+    """Of each frame whom the rule matches at a (virtual) moment."""
+    context = Context(at, zone, lookup.sets(asked_of_facts(rule), Context(at, zone), None))
+    return [evaluate.matches(rule, frame, context) for frame in frames]
 
 
 def zones_of(frame: Frame, zone: ZoneInfo) -> list[ZoneInfo]:

@@ -6,15 +6,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 
 from workflows.definition import Definition
 from workflows.simulate.assumptions import Settings
 from workflows.simulate.entries import midnights
 from workflows.simulate.gate import Mailed
-from workflows.simulate.trace import Columns, Trace
+from workflows.simulate.trace import Array, Trace
 
-Array = npt.NDArray[Any]
 HOUR, DAY, WEEK = 3_600, 86_400, 604_800
 #: Whoever waits for something so much later than the end waits for nothing.
 FAR = 366 * DAY
@@ -22,10 +20,10 @@ FAR = 366 * DAY
 
 def of(trace: Trace, definition: Definition, mails: dict[str, Mailed], settings: Settings, zone: ZoneInfo) -> Any:
     """The result as JSON; `words` are what the paths refer to. Days and hours are those where the organization is."""
-    person, step, at, outcome, reason = _arrays(trace.mails)
+    person, step, at, outcome, reason = trace.mails.columns()
     words = trace.words
     sent, refused = outcome == words.place("sent"), outcome == words.place("refused")
-    entered_by, entered_at = _arrays(trace.entered)
+    entered_by, entered_at = trace.entered.columns()
     return {
         "people": len(np.unique(entered_by)),
         "entered": len(entered_by),
@@ -45,10 +43,6 @@ def of(trace: Trace, definition: Definition, mails: dict[str, Mailed], settings:
         "stuck": _stuck(trace, settings),
         "words": words.texts,
     }
-
-
-def _arrays(columns: Columns) -> list[Array]:
-    return [np.frombuffer(column, dtype=column.typecode) for column in columns.held]
 
 
 def _counted(places: Array, texts: list[str]) -> dict[str, int]:
@@ -85,8 +79,8 @@ def _hours(sent: Array, zone: ZoneInfo) -> list[int]:
 
 
 def _steps(trace: Trace, definition: Definition, texts: list[str]) -> dict[str, Any]:
-    _, _, _, step, _, _, way, note, left = _arrays(trace.visits)
-    _, mailed, _, outcome, _ = _arrays(trace.mails)
+    _, _, _, step, _, _, way, note, left = trace.visits.columns()
+    _, mailed, _, outcome, _ = trace.mails.columns()
     there = Counter(one.step for one in trace.there)
     found: dict[str, Any] = {}
     for key in definition.steps:
@@ -128,12 +122,13 @@ def _in_a_week(person: Array, at: Array) -> list[int]:
     within = np.searchsorted(key, key + WEEK, "left") - np.arange(len(key))
     who = key // 10_000_000_000
     first = np.flatnonzero(np.concatenate([[True], who[1:] != who[:-1]]))
-    return np.bincount(np.maximum.reduceat(within, first)).tolist()
+    found: list[int] = np.bincount(np.maximum.reduceat(within, first)).tolist()
+    return found
 
 
 def _ends(trace: Trace) -> dict[str, int]:
     """Why people left the journey, as often as they were on it."""
-    left = _arrays(trace.visits)[-1]
+    left = trace.visits.columns()[-1]
     return {reason: count for reason, count in _counted(left, trace.words.texts).items() if reason}
 
 

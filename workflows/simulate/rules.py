@@ -117,7 +117,7 @@ def _by_day(clause: Clause) -> bool:
 
 
 def _any_mail(clause: Engaged) -> bool:
-    """Mails of journeys count where any mail does: those of campaigns, of a topic's campaigns or a named one, do not."""
+    """Whether mails of journeys count: they do not for a campaign, the last one, or campaigns on a topic."""
     return clause.mailing is None and clause.topic is None and not clause.last
 
 
@@ -170,10 +170,9 @@ class Rules:
 
     def _of_everybody(self, node: Node, now: datetime) -> Mask:
         if isinstance(node, Group):
-            masks = [self._of_everybody(item, now) for item in node.items]
-            if node.match == "all":
-                return np.logical_and.reduce(masks)
-            return np.logical_or.reduce(masks) ^ (node.match == "none")
+            join = np.logical_and if node.match == "all" else np.logical_or
+            found: Mask = join.reduce([self._of_everybody(item, now) for item in node.items])
+            return found ^ (node.match == "none")
         if isinstance(node, InSegment) and not node.snapshot:
             assert node.root is not None
             return self._of_everybody(node.root, now) ^ (not node.inside)

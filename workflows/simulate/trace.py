@@ -1,10 +1,15 @@
 """What a simulation leaves: every visit, every mail and where everybody is at the end, as columns. Pure."""
 
-from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import NamedTuple
+from struct import Struct
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+TYPES = {"I": "<u4", "H": "<u2", "d": "<f8"}
 
 
 class Visit(NamedTuple):
@@ -58,22 +63,26 @@ class Words:
         return found
 
 
-@dataclass(slots=True)
-class Columns:
-    """Rows of numbers, a few bytes each; moments are seconds since 1970."""
+class Rows:
+    """Rows of numbers, a few bytes each: codes as of the struct module. Moments are seconds since 1970."""
 
-    codes: str
-    held: list["array[float]"] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.held = [array(code) for code in self.codes]
+    def __init__(self, codes: str) -> None:
+        self._pack = Struct(f"<{codes}").pack
+        self.dtype = np.dtype([(str(n), TYPES[code]) for n, code in enumerate(codes)])
+        self.held = bytearray()
 
     def __len__(self) -> int:
-        return len(self.held[0])
+        return len(self.held) // self.dtype.itemsize
 
     def append(self, *values: float) -> None:
-        for column, value in zip(self.held, values, strict=True):
-            column.append(value)
+        self.held += self._pack(*values)
+
+    def table(self) -> Array:
+        return np.frombuffer(bytes(self.held), dtype=self.dtype)
+
+    def columns(self) -> list[Array]:
+        table = self.table()
+        return [np.ascontiguousarray(table[name]) for name in self.dtype.names or ()]
 
 
 class Trace:
@@ -82,14 +91,14 @@ class Trace:
     def __init__(self) -> None:
         self.words = Words()
         #: person, sequence, visit, step, arrived_at, at, way, note, left
-        self.visits = Columns("IIIHddHHH")
+        self.visits = Rows("IIIHddHHH")
         #: person, step, at, outcome, reason
-        self.mails = Columns("IHdHH")
+        self.mails = Rows("IHdHH")
         self.there: list[There] = []
         #: person and when they entered, as often as they did
-        self.entered = Columns("Id")
+        self.entered = Rows("Id")
+        #: Who did not enter, by entry.Refusal; mails put off, by reason.
         self.refused: dict[str, int] = {}
-        #: Left for a reason, where no visit says so.
         self.put_off: dict[str, int] = {}
 
     def visit(self, one: Visit) -> None:
@@ -113,27 +122,24 @@ class Trace:
     def all_visits(self) -> Iterator[Visit]:
         """In the order they ended."""
         text = self.words.texts
-        for person, sequence, visit, step, arrived, at, way, note, left in zip(*self.visits.held, strict=True):
+        for person, sequence, visit, step, arrived, at, way, note, left in self.visits.table().tolist():
             yield Visit(
-                int(person),
-                int(sequence),
-                int(visit),
-                text[int(step)],
+                person,
+                sequence,
+                visit,
+                text[step],
                 _moment(arrived),
                 _moment(at),
-                text[int(way)],
-                text[int(note)],
-                text[int(left)],
+                text[way],
+                text[note],
+                text[left],
             )
 
     def all_mails(self) -> Iterator[Mailing]:
         text = self.words.texts
-        for person, step, at, outcome, reason in zip(*self.mails.held, strict=True):
-            yield Mailing(int(person), text[int(step)], _moment(at), text[int(outcome)], text[int(reason)])
+        for person, step, at, outcome, reason in self.mails.table().tolist():
+            yield Mailing(person, text[step], _moment(at), text[outcome], text[reason])
 
 
 def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
-
-
-__all__: Sequence[str] = ["Columns", "Iterable", "Mailing", "There", "Trace", "Visit"]

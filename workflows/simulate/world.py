@@ -3,12 +3,10 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import consent.queries
 from content.models import Template
 from content.queries import build_version, tier_now
 from core import clock
@@ -20,10 +18,9 @@ from delivery import queries as delivery
 from delivery.gate import Policy, RecipientFacts
 from delivery.models import Sender
 from segments import catalog as catalogs
-from segments.catalog import Catalog
-from segments.columns import Int
 from segments.rules import parse
 from segments.tree import Rule
+from workflows import tiers
 from workflows.approval import rules_of
 from workflows.definition import (
     Branch,
@@ -34,9 +31,11 @@ from workflows.definition import (
     Mail,
     SegmentLeft,
     SetAttribute,
+    Unsubscribed,
     WaitEvent,
     WaitUntil,
 )
+from workflows.engine.exits import unsubscribed
 from workflows.entry import Before
 from workflows.errors import NotComplete
 from workflows.models import Enrolment, VersionMail, Workflow, WorkflowVersion
@@ -52,7 +51,7 @@ CHUNK = 2_000
 
 @dataclass
 class World:
-    """`cases`: the rules of each Branch or Goal; `exits`: one for each exit of the definition, None where it has none."""
+    """`cases`: the rules of each Branch or Goal; `exits`: for each exit of the definition its rule, or None."""
 
     people: People
     rules: Rules
@@ -63,8 +62,8 @@ class World:
     only: Asked | None
     #: Stored values by attribute, then row.
     values: dict[str, list[Any]]
-    #: Whether each person is out of everything, or of a topic of one of the mails.
-    unsubscribed: list[bool]
+    #: Rows of those who are out of everything, or of a topic of one of the mails.
+    unsubscribed: set[int]
     #: Earlier times on this journey, by row.
     before: dict[int, list[Before]] = field(default_factory=dict)
     history: History = field(default_factory=History)
@@ -82,7 +81,7 @@ def zone() -> ZoneInfo:
 def build(
     workflow: Workflow,
     definition: Definition,
-    numbers: Int,
+    numbers: Sequence[int],
     settings: Settings,
     *,
     tick: Callable[[], None] = lambda: None,
@@ -110,7 +109,6 @@ def build(
         for e in definition.exits
     )
     mails = _mails(definition, settings, people, tick)
-    any_mail = next(iter(mails.values()), None)
     return World(
         people=people,
         rules=Rules(people),
@@ -120,7 +118,7 @@ def build(
         exits=exits,
         only=of(definition.only) if definition.only is not None else None,
         values={key: people.stored(key) for key in dict.fromkeys(attributes)},
-        unsubscribed=_unsubscribed(mails.values() if any_mail else (), people),
+        unsubscribed=_unsubscribed(definition, people),
         before={} if settings.assumptions.afresh else _before(workflow, people),
     )
 
@@ -147,13 +145,12 @@ def _mails(definition: Definition, settings: Settings, people: People, tick: Cal
     senders = Sender.objects.select_related("domain").in_bulk([s.sender for s in steps.values() if s.sender])
     templates = Template.objects.in_bulk([s.template for s in steps.values() if s.template])
     frozen: dict[str, Any] = {}
-    tier = Sensitivity.IDENTITY
     if settings.version:
         tier = Sensitivity(WorkflowVersion.objects.values_list("tier", flat=True).get(pk=settings.version))
         rows = VersionMail.objects.filter(version=settings.version).select_related("template_version")
         frozen = {mail.step: mail.template_version for mail in rows}
     else:
-        tier = _tier(definition)
+        tier = Sensitivity(tiers.tier_of(definition))
     known: dict[tuple[UUID | None, bool, bool], Sequence[RecipientFacts]] = {}
     found: dict[str, Mailed] = {}
     for key, step in steps.items():
@@ -186,12 +183,6 @@ def _mails(definition: Definition, settings: Settings, people: People, tick: Cal
     return found
 
 
-def _tier(definition: Definition) -> Sensitivity:
-    from workflows.tiers import tier_of  # noqa: PLC0415
-
-    return Sensitivity(tier_of(definition))
-
-
 def _recipients(ids: Sequence[UUID], about: Any, tick: Callable[[], None]) -> list[RecipientFacts]:
     now, found = clock.now(), []
     for at in range(0, len(ids), CHUNK):
@@ -202,17 +193,11 @@ def _recipients(ids: Sequence[UUID], about: Any, tick: Callable[[], None]) -> li
     return found
 
 
-def _unsubscribed(mails: Any, people: People) -> list[bool]:
-    groups = {id(mail.recipients): mail.recipients for mail in mails}
-    if not groups:
-        said = consent.queries.facts_for(people.ids, None)
-        return [said[i].opted_out_all for i in people.ids]
-    out = [False] * len(people)
-    for recipients in groups.values():
-        for row, person in enumerate(recipients):
-            if person.consent is not None and (person.consent.opted_out or person.consent.opted_out_all):
-                out[row] = True
-    return out
+def _unsubscribed(definition: Definition, people: People) -> set[int]:
+    if not any(isinstance(way, Unsubscribed) for way in definition.exits):
+        return set()
+    out = unsubscribed(definition, people.ids)
+    return {row for row, who in enumerate(people.ids) if who in out}
 
 
 def _before(workflow: Workflow, people: People) -> dict[int, list[Before]]:
@@ -226,6 +211,3 @@ def _before(workflow: Workflow, people: People) -> dict[int, list[Before]]:
             before = Before(status != Enrolment.Status.LEFT, entered_at, bytes(key) if key is not None else None)
             found[rows[number]].append(before)
     return dict(found)
-
-
-__all__ = ["Catalog", "World", "build", "datetime", "segment_rule", "zone"]

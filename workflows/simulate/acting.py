@@ -1,0 +1,138 @@
+"""What steps do to simulated people: remembered here, seen by later rules; mails are asked of the gate and read."""
+
+import gc
+import heapq
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from delivery.gate import Verdict
+from workflows.definition import ChangeList, Definition, Mail, SetAttribute, Webhook
+from workflows.simulate import gate
+from workflows.simulate.assumptions import Settings, befalls, drawn, read_after
+from workflows.simulate.history import Occurred
+from workflows.simulate.knowing import Knowing
+from workflows.simulate.rules import Changed
+from workflows.simulate.trace import Mailing, Trace
+from workflows.simulate.walkers import Letter, Walker
+from workflows.simulate.world import World
+from workflows.step import Effect
+
+
+class Acting(Knowing):
+    def __init__(self, definition: Definition, world: World, settings: Settings) -> None:
+        super().__init__(definition, world, settings)
+        self.assumptions = settings.assumptions
+        self.trace = Trace()
+        self.recent: defaultdict[int, list[datetime]] = defaultdict(list)
+        #: Opens and clicks can make somebody leave at once.
+        self.listens = any(rule in self.moving for rule in world.exits)
+        self._queue: list[tuple[datetime, int, Callable[..., None], Any]] = []
+        self._ticket = 0
+
+    def at(self, moment: datetime, act: Callable[..., None], about: Any = None) -> None:
+        """Have it done then, after what was asked for before; nothing beyond the span."""
+        if moment < self.settings.end:
+            self._ticket += 1
+            heapq.heappush(self._queue, (moment, self._ticket, act, about))
+
+    def run_out(self) -> None:
+        """All of it, in order of time."""
+        was = gc.isenabled()
+        gc.disable()  # nothing but objects that stay are made: to look for garbage among them takes a third of the time
+        try:
+            while self._queue:
+                now, _, act, about = heapq.heappop(self._queue)
+                act(now, about)
+        finally:
+            if was:
+                gc.enable()
+
+    def news(self, now: datetime, row: int) -> None:
+        """Something happened to a person: whoever they are on the journey, they are looked at."""
+        raise NotImplementedError
+
+    def act(self, w: Walker, effect: Effect, now: datetime) -> None:
+        """The act of the step they are at."""
+        step = str(w.place.step)
+        match node := self.steps[step]:
+            case Mail():
+                w.letters[step] = Letter(w.place.visit, now)
+            case Webhook():
+                failed = befalls(w.place.contact, self.assumptions.calls_failed, step, w.sequence, w.place.visit)
+                w.call = "failed" if failed else "done"
+            case SetAttribute():
+                self._set(w, node.attribute, effect.value, now)
+            case ChangeList() if node.segment is not None:
+                self._of(w.row).lists[node.segment] = node.change == "add"
+                self._tell_others(w, now)
+
+    def _of(self, row: int) -> Changed:
+        return self.changed.setdefault(row, Changed())
+
+    def _set(self, w: Walker, key: str, value: Any, now: datetime) -> None:
+        was = self.value(w.row, key)
+        if was == value:
+            return
+        self._of(w.row).values[key] = value
+        for other in self.walkers[w.row]:
+            other.occurs.append(Occurred(f"attribute:{key}", now, None, {"was": was, "is": value}))
+        self._tell_others(w, now)
+
+    def _tell_others(self, w: Walker, now: datetime) -> None:
+        """The same person may be on the journey for something else, too."""
+        if len(self.walkers[w.row]) > 1:
+            self.at(now, self.news, w.row)
+
+    # -- mails ----------------------------------------------------------------------------------------------------
+
+    def letter(self, w: Walker, now: datetime) -> Letter | None:
+        """The mail of this visit, once it was handed over; the gate is asked when it is time."""
+        letter = w.letters.get(str(w.place.step))
+        if letter is None or letter.visit != w.place.visit:
+            return None
+        if not letter.outcome and now >= letter.again:
+            self._ask(w, str(w.place.step), letter, now)
+        return letter
+
+    def _ask(self, w: Walker, step: str, letter: Letter, now: datetime) -> None:
+        mail, changed = self.world.mails[step], self.changed.get(w.row)
+        out = changed is not None and mail.topic in changed.out and changed.out[mail.topic] <= now
+        answer = gate.ask(mail, w.row, self.world.policy, now, recent=self.recent.get(w.row, ()), out=out)
+        reason = str(answer.reasons[0]) if answer.reasons else ""
+        if answer.verdict == Verdict.DEFER and answer.until is not None:
+            if not letter.put_off:
+                letter.put_off = reason
+                self.trace.put_off[reason] = self.trace.put_off.get(reason, 0) + 1
+            letter.again = answer.until
+            return
+        letter.outcome = "sent" if answer.verdict == Verdict.ALLOW else "refused"
+        self.trace.mail(Mailing(w.row, step, now, letter.outcome, reason or letter.put_off))
+        if letter.outcome == "sent":
+            self._sent(w, step, letter, now)
+
+    def _sent(self, w: Walker, step: str, letter: Letter, now: datetime) -> None:
+        """Foresee how it is read."""
+        mail, who = self.world.mails[step], w.place.contact
+        if mail.commercial:
+            self.recent[w.row].append(now)
+        name = (step, w.sequence, w.place.visit)
+        at = now + read_after(who, *name)
+        said = mail.recipients[w.row].consent
+        if said is None or not said.counting_refused:
+            opens, clicks = self.world.history.read.get(w.row, (self.assumptions.opens, self.assumptions.clicks))
+            # One number for both: whoever clicks has opened.
+            reads = drawn(who, "reads", *name) * 100
+            letter.opened_at = at if mail.opens and reads < opens else None
+            letter.clicked_at = at if mail.clicks and reads < clicks else None
+        if self.moving:
+            changed = self._of(w.row)
+            changed.received.append(now)
+            changed.opened += [letter.opened_at] if letter.opened_at else []
+            changed.clicked += [letter.clicked_at] if letter.clicked_at else []
+        if self.listens and (letter.opened_at or letter.clicked_at):
+            self.at(at, self.news, w.row)
+        if mail.topic and befalls(who, self.assumptions.unsubscribes, "unsubscribes", *name):
+            self._of(w.row).out.setdefault(mail.topic, at)
+            self.at(at, self.news, w.row)

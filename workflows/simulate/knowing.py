@@ -1,0 +1,139 @@
+"""What the pure step is told about a simulated person: facts as they are at that virtual moment."""
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from segments.calendar import zone_called
+from segments.dates import TIME_ZONE
+from workflows.definition import (
+    Branch,
+    BranchMail,
+    ChangeList,
+    Definition,
+    EventExit,
+    Goal,
+    SegmentLeft,
+    SetAttribute,
+    Unsubscribed,
+    WaitEvent,
+    WaitUntil,
+    Webhook,
+)
+from workflows.engine.happened import changed_so
+from workflows.simulate.assumptions import Settings
+from workflows.simulate.rules import Asked, Changed
+from workflows.simulate.walkers import Walker
+from workflows.simulate.world import World
+from workflows.step import Facts
+
+
+class Knowing:
+    """People on their way, what the journey did to them, and what is known of them."""
+
+    def __init__(self, definition: Definition, world: World, settings: Settings) -> None:
+        self.definition, self.world, self.settings = definition, world, settings
+        self.steps = definition.steps
+        self.exits = tuple(zip(definition.exits, world.exits, strict=True))
+        self.walkers: defaultdict[int, list[Walker]] = defaultdict(list)
+        self.changed: dict[int, Changed] = {}
+        steps = self.steps.values()
+        rules = [*(r for some in world.cases.values() for r in some), *(r for r in world.exits if r)]
+        rules += [world.only] if world.only else []
+        #: Rules whose answer the journey itself can change.
+        self.moving = {
+            rule
+            for rule in rules
+            if rule.moves(
+                {step.attribute for step in steps if isinstance(step, SetAttribute)},
+                {step.segment for step in steps if isinstance(step, ChangeList) and step.segment},
+                mailed=bool(world.mails),
+                unsubscribed=settings.assumptions.unsubscribes > 0,
+            )
+        }
+
+    def facts(self, w: Walker, now: datetime) -> dict[str, Any]:  # noqa: PLR0911  one case a kind
+        """What the step they are at asks, by the names of Facts; mails are asked about elsewhere."""
+        step = str(w.place.step)
+        match node := self.steps[step]:
+            case Branch() | Goal():
+                return {"cases": tuple(self.holds(rule, w.row, now) for rule in self.world.cases[step])}
+            case BranchMail():
+                about = w.letters.get(node.mail)
+                return {"mail": about.fate(now)} if about else {}
+            case WaitUntil():
+                key = node.moment.attribute
+                return {"values": {key: self.value(w.row, key)} if key else {}, "properties": w.properties}
+            case WaitEvent():
+                return {"happened": self._awaited(w, node, now)}
+            case SetAttribute():
+                return {"properties": w.properties}
+            case Webhook():
+                return {"call": w.call}
+        return {}
+
+    def told(self, w: Walker, exits: tuple[bool, ...], **more: Any) -> Facts:
+        return Facts(self.zone(w.row), exits=exits, **more)
+
+    def zone(self, row: int) -> ZoneInfo:
+        changed = self.changed.get(row)
+        if changed is not None and TIME_ZONE in changed.values:
+            name = changed.values[TIME_ZONE]
+            return (zone_called(name) if isinstance(name, str) else None) or self.world.people.zone
+        return self.world.people.zones[row]
+
+    def leaves(self, w: Walker, now: datetime) -> tuple[bool, ...]:
+        """For each exit whether it holds."""
+        found = []
+        for way, rule in self.exits:
+            match way:
+                case Unsubscribed():
+                    found.append(w.row in self.world.unsubscribed or self.is_out(w.row, now))
+                case EventExit():
+                    found.append(self._happened(w, way.event, now, same_key=way.same_key))
+                case _:
+                    assert rule is not None
+                    found.append(self.holds(rule, w.row, now) != isinstance(way, SegmentLeft))
+        return tuple(found)
+
+    def is_out(self, row: int, now: datetime) -> bool:
+        """Whether they unsubscribed in the simulation."""
+        changed = self.changed.get(row)
+        return changed is not None and any(at <= now for at in changed.out.values())
+
+    def holds(self, rule: Asked, row: int, now: datetime) -> bool:
+        return self.world.rules.holds(rule, row, now, self.changed.get(row) if rule in self.moving else None)
+
+    def value(self, row: int, key: str) -> Any:
+        changed = self.changed.get(row)
+        return changed.values[key] if changed is not None and key in changed.values else self.world.values[key][row]
+
+    def _awaited(self, w: Walker, node: WaitEvent, now: datetime) -> bool:
+        here = node.since == "here"
+        if node.event:
+            return self._happened(w, node.event, now, here=here, same_key=node.same_key)
+        return self._happened(w, f"attribute:{node.attribute}", now, here=here, node=node)
+
+    def _happened(
+        self,
+        w: Walker,
+        what: str,
+        now: datetime,
+        *,
+        here: bool = False,
+        same_key: bool = False,
+        node: WaitEvent | None = None,
+    ) -> bool:
+        """As engine.happened has it: since then, for the same key where that is asked, but for what let them in."""
+        since = w.place.since if here else w.place.entered_at
+        for one in (*w.occurs, *self.world.history.occurred.get(w.row, ())):
+            if one.what != what or one.at > now or (one.id and one.id == w.entered_by):
+                continue
+            if one.at < since and (here or not w.entered_by or one.id <= w.entered_by):
+                continue
+            if same_key and w.key is not None and one.key != w.key:
+                continue
+            if node is None or not one.said or changed_so(one.said, node.was, node.becomes):
+                return True
+        return False
