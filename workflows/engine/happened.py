@@ -14,13 +14,15 @@ from workflows.models import Happening
 
 Kind = Happening.Kind
 
-# What came after the event that let somebody in counts, even where its sender dates it a moment before they were in.
+# What came after the event that let somebody in counts, even where its sender dates it a moment before they were in;
+# changes are dated by us, and may be read later than an event that came after them. "Here" is later than the arrival:
+# what happened at that moment brought them here, and in a loop it would do so for ever.
 _SINCE = """
 FROM unnest(%(ids)s::bigint[], %(since)s::timestamptz[]) p(id, since)
 JOIN workflows_enrolment e ON e.id = p.id
 {join} (SELECT h.id FROM workflows_happening h
     WHERE h.contact_id = e.contact_id AND h.kind = %(kind)s AND h.about = %(about)s
-    AND (h.at >= p.since OR (%(entered)s AND h.id > e.happening_id))
+    AND (h.at > p.since OR (NOT %(here)s AND h.at = p.since) OR (%(by_id)s AND h.id > e.happening_id))
     AND (e.happening_id IS NULL OR h.id <> e.happening_id)
     AND (NOT %(same_key)s OR e.key_index IS NULL OR h.key_index = e.key_index))
 """
@@ -70,6 +72,7 @@ def _params(people: Sequence[Person], kind: str, about: UUID, *, same_key: bool,
         "since": [person.since if here else person.entered_at for person in people],
         "kind": str(kind),
         "about": about,
-        "entered": not here,
+        "here": here,
+        "by_id": not here and kind == Kind.EVENT,
         "same_key": same_key,
     }
