@@ -71,7 +71,9 @@ def event_detail(request: StaffRequest, event_id: UUID) -> HttpResponse:
     given = request.POST if request.method == "POST" and editable else None
     kept = {"name": event.name, "label": event.label, "sensitivity": event.sensitivity}
     form = EventForm({**given.dict(), "name": event.name} if given is not None else None, initial=kept)
-    rows = Properties(given, prefix="p", initial=[{"name": n, "kind": k} for n, k in event.properties.items()])
+    # What is sent is all there is: compared with what was there, what stayed would count as left empty.
+    there = None if given else [{"name": name, "kind": kind} for name, kind in event.properties.items()]
+    rows = Properties(given, prefix="p", initial=there)
     if given is not None and form.is_valid() and rows.is_valid():
         data = form.cleaned_data
         try:

@@ -1,0 +1,208 @@
+"""Endpoints, events and notices: commands, pages and the API."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.policy import Action, Role
+from audit.models import Entry
+from core.actors import SYSTEM
+from core.ids import uuid7
+from tests.accounts.factories import UserFactory, api_token, sign_in
+from tests.contacts.factories import make_person
+from tests.workflows.factories import end, graph, linear, make_workflow, place, wait
+from workflows import endpoints, event_types, notices
+from workflows.errors import BadAddress, EndpointInUse, EventInUse, EventTaken, NotComplete
+from workflows.models import Endpoint, EventType, Notice
+from workflows.webhooks import sending
+from workflows.webhooks.sending import Ended
+
+pytestmark = pytest.mark.django_db
+
+URL = "https://hooks.example.com/in"
+
+
+def signed_in(role: Role) -> Client:
+    client = Client()
+    sign_in(client, UserFactory(roles=[role.value]))
+    return client
+
+
+# -- endpoints --------------------------------------------------------------------------------------------------------
+
+
+def test_an_endpoint_is_made_changed_and_removed_and_its_secret_is_shown_once() -> None:
+    client = signed_in(Role.ADMINISTRATOR)
+    answer = client.post(reverse("workflows:endpoint_new"), {"name": "Records", "url": URL})
+    endpoint = Endpoint.objects.get()
+    assert endpoint.secret in answer.content.decode()
+    page = client.get(reverse("workflows:endpoint", args=[endpoint.pk]))
+    assert endpoint.secret not in page.content.decode()
+    client.post(reverse("workflows:endpoint", args=[endpoint.pk]), {"name": "Records 2", "url": URL})
+    renewed = client.post(reverse("workflows:endpoint_secret", args=[endpoint.pk]))
+    before, endpoint = endpoint.secret, Endpoint.objects.get()
+    assert (endpoint.name, endpoint.secret != before) == ("Records 2", True)
+    assert endpoint.secret in renewed.content.decode()
+    client.post(reverse("workflows:endpoint_remove", args=[endpoint.pk]))
+    assert "No endpoints yet" in client.get(reverse("workflows:endpoints")).content.decode()
+    said = list(Entry.objects.filter(action__startswith="endpoint.").order_by("at").values_list("action", flat=True))
+    assert said == ["endpoint.created", "endpoint.changed", "endpoint.secret_renewed", "endpoint.removed"]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://hooks.example.com/", "https://127.0.0.1/", "https://169.254.169.254/latest", "https://localhost/"]
+)
+def test_a_hostile_address_is_refused_with_words(url: str) -> None:
+    answer = signed_in(Role.ADMINISTRATOR).post(reverse("workflows:endpoint_new"), {"name": "Records", "url": url})
+    assert 'aria-invalid="true"' in answer.content.decode()
+    assert not Endpoint.objects.exists()
+    with pytest.raises(BadAddress):
+        endpoints.create(name="Records", url=url, by=SYSTEM)
+
+
+def test_an_endpoint_that_a_journey_tells_is_not_removed() -> None:
+    endpoint, _ = endpoints.create(name="Records", url=URL, by=SYSTEM)
+    step = {"kind": "webhook", "endpoint": str(endpoint.pk), "exits": {"next": "e"}}
+    make_workflow(graph("s", {"s": step, "e": end()}), name="Telling")
+    with pytest.raises(EndpointInUse):
+        endpoints.remove(endpoint, by=SYSTEM)
+    page = signed_in(Role.ADMINISTRATOR).get(reverse("workflows:endpoint", args=[endpoint.pk])).content.decode()
+    assert "Telling" in page
+
+
+def test_a_test_says_how_it_went(monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoint, _ = endpoints.create(name="Records", url=URL, by=SYSTEM)
+    said: list[dict[str, Any]] = []
+
+    def tell(where: Endpoint, call_id: str, what: dict[str, Any]) -> Ended:
+        said.append(what)
+        return Ended("busy", 503)
+
+    monkeypatch.setattr(sending, "tell", tell)
+    client = signed_in(Role.ADMINISTRATOR)
+    page = client.post(reverse("workflows:endpoint_check", args=[endpoint.pk])).content.decode()
+    assert said[0]["type"] == "ping"
+    assert "It answered 503" in page
+
+
+# -- events -----------------------------------------------------------------------------------------------------------
+
+
+def form(**given: str) -> dict[str, str]:
+    return {"p-TOTAL_FORMS": "3", "p-INITIAL_FORMS": "0", "sensitivity": "phi", **given}
+
+
+def test_an_event_is_declared_changed_and_archived_on_pages() -> None:
+    client = signed_in(Role.MARKETER)
+    given = form(**{"name": "appointment_booked", "label": "Appointment booked", "p-0-name": "starts_at",
+                    "p-0-kind": "datetime", "p-2-name": "clinic", "p-2-kind": "text"})  # fmt: skip
+    answer = client.post(reverse("workflows:event_new"), given)
+    event = EventType.objects.get()
+    assert answer.status_code == 302
+    assert event.properties == {"starts_at": "datetime", "clinic": "text"}
+    page = client.get(reverse("workflows:event", args=[event.pk])).content.decode()
+    assert "curl http://testserver/api/v1/events" in page
+    assert "&quot;starts_at&quot;: &quot;2026-11-30T14:00:00Z&quot;" in page
+    changed = form(**{"label": "Booked", "p-0-name": "starts_at", "p-0-kind": "datetime", "p-1-name": ""})
+    client.post(reverse("workflows:event", args=[event.pk]), changed)
+    event.refresh_from_db()
+    assert (event.name, event.label, event.properties) == ("appointment_booked", "Booked", {"starts_at": "datetime"})
+    assert "appointment_booked" in client.get(reverse("workflows:events")).content.decode()
+    client.post(reverse("workflows:event_archive", args=[event.pk]))
+    assert "No events yet" in client.get(reverse("workflows:events")).content.decode()
+
+
+def test_whoever_only_looks_changes_no_event() -> None:
+    event = event_types.declare(name="booked", label="Booked", by=SYSTEM)
+    client = signed_in(Role.APPROVER)
+    page = client.post(reverse("workflows:event", args=[event.pk]), form(label="Otherwise")).content.decode()
+    event.refresh_from_db()
+    assert event.label == "Booked"
+    assert "Save" not in page
+
+
+@pytest.mark.parametrize("name", ["", "Appointment booked", "1st", "ä", "a" * 51, "a-b"])
+def test_a_name_that_is_no_word_is_refused(name: str) -> None:
+    with pytest.raises(NotComplete):
+        event_types.declare(name=name, by=SYSTEM)
+
+
+def test_properties_are_checked() -> None:
+    for wrong in ({"a b": "text"}, {"a": "blob"}, {f"p{n}": "text" for n in range(51)}):
+        with pytest.raises(NotComplete):
+            event_types.declare(name="booked", properties=wrong, by=SYSTEM)
+
+
+def test_an_event_that_a_journey_listens_to_stays_as_the_journey_needs_it() -> None:
+    event = event_types.declare(name="booked", properties={"day": "date", "room": "text"}, by=SYSTEM)
+    with pytest.raises(EventTaken):
+        event_types.declare(name="BOOKED", by=SYSTEM)
+    until = {"kind": "wait_until", "moment": {"property": "day", "days": -1, "at": "10:00"}, "exits": {"next": "e"}}
+    make_workflow(graph("w", {"w": until, "e": end()}, trigger={"kind": "event", "event": "booked"}), name="Listening")
+    assert [str(one.name) for one in event_types.listeners("booked")] == ["Listening"]
+    kept: dict[str, Any] = {"label": "Booked", "sensitivity": "phi", "by": SYSTEM}
+    event_types.change(event, properties={"day": "date"}, **kept)
+    for properties in ({}, {"day": "text"}):
+        with pytest.raises(EventInUse):
+            event_types.change(event, properties=properties, **kept)
+    with pytest.raises(EventInUse):
+        event_types.archive(event, by=SYSTEM)
+
+
+def test_an_archived_event_is_the_same_one_when_it_is_declared_again() -> None:
+    event = event_types.declare(name="booked", by=SYSTEM)
+    event_types.archive(event, by=SYSTEM)
+    assert event_types.declare(name="booked", label="Booked", by=SYSTEM).pk == event.pk
+
+
+def test_machines_declare_read_change_and_archive_events(client: Client) -> None:
+    owner = UserFactory(roles=[Role.MARKETER.value])
+    _, headers = api_token([Action.WORKFLOWS_VIEW, Action.WORKFLOWS_EDIT], owner)
+    head: dict[str, Any] = {"headers": headers, "content_type": "application/json"}
+    made = client.post(
+        "/api/v1/event-types", {"name": "order_shipped", "label": "Shipped", "properties": {"weight": "number"}}, **head
+    )
+    assert made.status_code == 201, made.content
+    path = f"/api/v1/event-types/{made.json()['id']}"
+    assert (
+        client.post("/api/v1/event-types", {"name": "order_shipped"}, **head).json()["error"]["code"] == "event_taken"
+    )
+    assert client.get("/api/v1/event-types", **head).json()["results"][0]["name"] == "order_shipped"
+    changed = client.patch(path, {"label": "Order shipped"}, **head).json()
+    assert (changed["label"], changed["properties"]) == ("Order shipped", {"weight": "number"})
+    assert client.delete(path, **head).status_code == 204
+    assert client.get(path, **head).status_code == 404
+
+
+# -- notices ----------------------------------------------------------------------------------------------------------
+
+
+def test_notices_are_shown_to_whom_they_are_for_and_worked_off() -> None:
+    marketer, approver = UserFactory(roles=[Role.MARKETER.value]), UserFactory(roles=[Role.APPROVER.value])
+    person = make_person(first_name="Ada", last_name="Quill")
+    workflow = make_workflow(linear(wait(days=1), end()), name="Calls")
+    [enrolment] = place(workflow, [person.pk])
+    made = [
+        Notice.objects.create(
+            id=uuid7(), workflow=workflow, enrolment=enrolment, contact_id=person.pk, text=text,
+            at=enrolment.since, **whose,
+        )
+        for text, whose in (
+            ("For marketers", {"role": "marketer"}), ("For one", {"user_id": approver.pk}), ("For all", {}),
+        )
+    ]  # fmt: skip
+    assert (notices.open_count(marketer), notices.open_count(approver)) == (2, 2)
+    client = Client()
+    sign_in(client, marketer)
+    page = client.get(reverse("workflows:notices")).content.decode()
+    assert "For marketers" in page
+    assert "For one" not in page
+    assert "Quill" not in page
+    assert "For one" in client.get(reverse("workflows:notices"), {"whose": "all"}).content.decode()
+    client.post(reverse("workflows:notice_done", args=[made[0].pk]))
+    assert notices.open_count(marketer) == 1
+    assert "For marketers" in client.get(reverse("workflows:notices"), {"show": "done"}).content.decode()
+    client.post(reverse("workflows:notice_reopen", args=[made[0].pk]))
+    assert notices.open_count(marketer) == 2
