@@ -12,6 +12,7 @@ from workflows.views import (
     panels_rules,
     people,
     publishing,
+    ready,
     simulating,
 )
 
@@ -52,6 +53,7 @@ urlpatterns = [
     path("<uuid:workflow_id>/rules/panel", panels.rules_panel, name="rules_panel"),
     path("<uuid:workflow_id>/rules/only", panels_rules.only_rule, name="only_rule"),
     path("<uuid:workflow_id>/rules/exits/<int:number>", panels_rules.exit_rule, name="exit_rule"),
+    path("ready/<slug:key>", ready.ready_start, name="ready_start"),
     path("events", events.event_list, name="events"),
     path("events/new", events.event_new, name="event_new"),
     path("events/<uuid:event_id>", events.event_detail, name="event"),

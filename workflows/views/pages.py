@@ -19,6 +19,7 @@ from workflows.definition import Definition, from_json
 from workflows.forms_pages import NameForm
 from workflows.models import Workflow
 from workflows.names import Names
+from workflows.ready import READY
 from workflows.views.shared import act, exact, load, show, version_of
 
 PER_PAGE = 25
@@ -49,7 +50,7 @@ def workflow_new(request: StaffRequest) -> HttpResponse:
             form.add_error(None, str(refusal))
         else:
             return redirect("workflows:edit", workflow.pk)
-    return render(request, "workflows/new.html", {"form": form})
+    return render(request, "workflows/new.html", {"form": form, "ready": READY})
 
 
 @may(Action.WORKFLOWS_VIEW)
