@@ -24,6 +24,8 @@ from segments import exports
 from segments.models import Segment
 from tracking import queries as tracking
 from tracking.queries import Returned
+from workflows import notices
+from workflows import queries as journeys
 
 #: An agreement that ends within this is shown to whoever can renew it.
 AGREEMENT_NOTICE = timedelta(days=60)
@@ -85,7 +87,15 @@ def totals(user: User) -> list[tuple[str, int]]:
 
 
 def needs(user: User) -> list[Need]:
-    return [*_reviews(user), *_exports(user), *_returned(user), *_approved(user), *_imports(user), *_relays(user)]
+    return [
+        *_reviews(user),
+        *_exports(user),
+        *_returned(user),
+        *_approved(user),
+        *_journeys(user),
+        *_imports(user),
+        *_relays(user),
+    ]
 
 
 def _page(name: str, *args: object) -> str:
@@ -131,6 +141,26 @@ def _approved(user: User) -> Iterator[Need]:
         return
     for one in campaigns.campaigns().filter(state=State.APPROVED):
         yield Need("check", one.name, "Is approved and not scheduled", "Open", _page("campaigns:detail", one.pk))
+
+
+def _journeys(user: User) -> Iterator[Need]:
+    """Versions to decide on or sent back, people who cannot go on, and what journeys told the staff."""
+    if user.may(Action.WORKFLOWS_APPROVE):
+        for version in journeys.awaiting_approval():
+            if user.pk not in (version.proposed_by, *version.written_by):
+                url = _page("workflows:review", version.workflow_id)
+                yield Need("review", version.workflow.name, "A journey waits for your approval", "Review", url)
+    if user.may(Action.WORKFLOWS_EDIT):
+        for version in journeys.sent_back(user.pk):
+            url = _page("workflows:detail", version.workflow_id)
+            yield Need("undo", version.workflow.name, "Was sent back to you with a note", "Open", url, "warn")
+    if user.may(Action.WORKFLOWS_RUN):
+        for workflow, people in journeys.with_trouble()[:5]:
+            detail = f"{people:,} {'person' if people == 1 else 'people'} cannot go on"
+            yield Need("warning", workflow.name, detail, "Look", _page("workflows:attention", workflow.pk), "warn")
+    if user.may(Action.WORKFLOWS_VIEW) and (told := notices.open_count(user)):
+        text = f"Journeys told you of {told:,} {'person' if told == 1 else 'people'}"
+        yield Need("bell", text, "Somebody should see to them", "Open", _link("workflows:notices"))
 
 
 def _imports(user: User) -> Iterator[Need]:

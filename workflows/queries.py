@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from contacts.models import Attribute
 from content.models import TemplateVersion
@@ -14,7 +14,7 @@ from segments.errors import RuleError
 from workflows import approval, words
 from workflows.definition import AnyStep, Branch, Definition, Mail, Moment, SetAttribute, from_json, ways_out
 from workflows.graph import order
-from workflows.models import Enrolment, Notice, Workflow, WorkflowVersion
+from workflows.models import Enrolment, Workflow, WorkflowVersion
 from workflows.names import Names
 
 #: The personas an approver reads the mails as; the others are a click away.
@@ -48,8 +48,18 @@ def stuck() -> "QuerySet[Enrolment]":
     return Enrolment.objects.filter(status=Enrolment.Status.ATTENTION)
 
 
-def open_notices() -> "QuerySet[Notice]":
-    return Notice.objects.filter(done_at=None)
+def with_trouble() -> list[tuple[Workflow, int]]:
+    """Journeys with people who cannot go on, and how many, most first. Two statements."""
+    counted = dict(stuck().order_by().values_list("workflow").annotate(n=Count("pk")))
+    found = Workflow.objects.in_bulk(counted)
+    return sorted(((found[pk], people) for pk, people in counted.items()), key=lambda pair: -pair[1])
+
+
+def sent_back(author: UUID) -> "QuerySet[WorkflowVersion]":
+    """Versions this person proposed and that came back, where nothing was proposed since."""
+    rows = WorkflowVersion.objects.filter(state=WorkflowVersion.State.RETURNED, proposed_by=author)
+    later = WorkflowVersion.objects.filter(workflow=OuterRef("workflow"), number__gt=OuterRef("number"))
+    return rows.filter(~Exists(later), workflow__archived_at=None).select_related("workflow")
 
 
 @dataclass(frozen=True, slots=True)
