@@ -18,7 +18,7 @@ from workflows.offers import Choices, Offers
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-UNITS: Choices = [("minutes", "minutes"), ("hours", "hours"), ("days", "days"), ("weeks", "weeks")]
+UNITS: Choices = [("days", "days"), ("weeks", "weeks"), ("hours", "hours"), ("minutes", "minutes")]
 #: The most of each unit: five years.
 MOST = {"minutes": 2_600_000, "hours": 43_000, "days": 1_825, "weeks": 260}
 #: Kinds of an event's properties as those of attributes.

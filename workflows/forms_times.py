@@ -67,11 +67,14 @@ class MomentFields(PanelForm):
         """`properties`: also dates of the event that let them in."""
         on = self.now("side") == "on"
         if not on:
-            self.fields["amount"] = whole("How long", low=1, high=max(MOST.values()))
-            self.fields["unit"] = pick("Unit", UNITS, required=True)
+            # Where it was on the day until now, neither was asked for yet.
+            asked = not self.is_bound or "amount" in self.data
+            self.fields["amount"] = whole("How long", low=1, high=max(MOST.values()), required=asked)
+            self.fields["unit"] = pick("Unit", UNITS)
+            self.waits = "" if asked else "Not kept yet: enter how long."
         self.fields["side"] = pick("Before or after", SIDES, required=True)
         self.fields["date"] = pick("Which date", self._dates(properties))
-        if on or self.now("unit") in DAYS:
+        if on or (self.now("unit") or "days") in DAYS:
             self.fields["at"] = clock_time(
                 "At what time",
                 required=False,
