@@ -9,6 +9,7 @@ from celery import shared_task
 from django.conf import settings
 
 from core import clock
+from core.transactions import ended
 from workflows.intake import changes, forgetting, looking, matching, memberships, reading, sources
 from workflows.watched import Watched, watched
 
@@ -47,16 +48,16 @@ def listen() -> None:
 
 @shared_task(name="workflows.look")
 def look() -> None:
-    """Look for moments that came and rules that began to hold; where nobody listens, pass over what happened."""
+    """Look for moments that came and rules that began to hold; pass over what nobody listens to."""
+    mark = ended()  # first: who begins to listen meanwhile is told of what happens from now on
     found = watched()
     with reading.alone(LOOKING) as mine:
-        if mine and found.versions:
+        if mine:
             looking.look(found)
-    if not found.versions:
-        with reading.alone() as mine:
-            if mine:
-                reading.rest()
-                changes.forget()
+    with reading.alone() as mine:
+        if mine:
+            reading.rest([source for source in reading.SOURCES if sources.listened(source, found) is None], mark)
+            changes.forget_unheard()
 
 
 @shared_task(name="workflows.purge")

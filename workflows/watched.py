@@ -1,7 +1,7 @@
 """What the journeys that run listen to: nothing is read, kept or compared that none of them asks for."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -76,10 +76,13 @@ class Watched:
     #: Versions that send mail.
     mailing: set[UUID] = field(default_factory=set)
 
-    @property
-    def since(self) -> datetime | None:
-        """When the first of the journeys that run began to."""
-        return min((version.since for version in self.versions), default=None)
+    def since(self, *kinds: str, woken: Collection[UUID] = ()) -> datetime | None:
+        """When the first of those began that let people in for one of these kinds, or are among the `woken`.
+
+        None: there is none, and nothing to read.
+        """
+        asked = {version.id for (kind, _), some in self.triggers.items() if kind in kinds for version in some}
+        return min((v.since for v in self.versions if v.id in asked or v.id in woken), default=None)
 
     def about(self, *kinds: str) -> list[UUID]:
         """What journeys want to know these kinds of things about."""

@@ -42,7 +42,7 @@ def listen() -> None:
 
 def on(journey: Workflow) -> list[UUID]:
     """Who entered, in order; somebody twice stands there twice."""
-    return list(Enrolment.objects.filter(workflow=journey).order_by("pk").values_list("contact_id", flat=True))
+    return list(Enrolment.objects.filter(workflow=journey).order_by("entered_at").values_list("contact_id", flat=True))
 
 
 def change(who: UUID, **values: Any) -> None:

@@ -130,7 +130,10 @@ def value_of(record: Record, key: str) -> Any:
     return record.values.get(key)
 
 
-def forget() -> None:
-    """Nobody listens: nothing is kept."""
+def forget_unheard() -> None:
+    """Notes left from when the last journey ran are of no use to anybody."""
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM workflows_contactchange")
+        cursor.execute(
+            "DELETE FROM workflows_contactchange WHERE NOT EXISTS"
+            " (SELECT FROM workflows_workflow WHERE state IN ('ACTIVE', 'PAUSED'))"
+        )

@@ -3,7 +3,7 @@
 import zoneinfo
 from calendar import isleap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -52,10 +52,14 @@ def zone_of(record: Record, otherwise: tzinfo) -> tzinfo:
 # -- who is due -------------------------------------------------------------------------------------------------------
 
 
-def due_days(moment: Moment, zones: Iterable[str], after: datetime, until: datetime, *, yearly: bool = False) -> Due:
+def due_days(moment: Moment, zones: Iterable[str], after: datetime, until: datetime) -> Due:
     """Of each of these zones the days whose moment is later than `after` and not later than `until`."""
     offset = timedelta(days=moment.days, minutes=moment.minutes)
-    first, last = (after - offset).date() - 2 * DAY, (until - offset).date() + 2 * DAY
+    if moment.at:
+        clock = moments.clock_time(moment.at)
+        offset = timedelta(days=moment.days, hours=clock.hour, minutes=clock.minute)
+    # No zone is a day away from UTC.
+    first, last = (after - offset - DAY).date(), (until - offset + DAY).date()
     days = [first + n * DAY for n in range((last - first).days + 1)]
     found: Due = {}
     for name in zones:
@@ -154,15 +158,15 @@ def _too_late(  # noqa: PLR0917  what a date is
     trigger: ByDate, value: date | datetime, day: date, when: datetime, zone: tzinfo, now: datetime
 ) -> bool:
     """What is to come before a date is of no use once the date is over."""
-    end = over(trigger, value, day, zone)
-    return when < end <= now
+    begin, end = span(trigger, value, day, zone)
+    return when < begin and end <= now
 
 
-def over(trigger: ByDate, value: date | datetime, day: date, zone: tzinfo) -> datetime:
-    """When a date is over: a moment when it comes, a day at its end."""
+def span(trigger: ByDate, value: date | datetime, day: date, zone: tzinfo) -> tuple[datetime, datetime]:
+    """When a date begins and when it is over: a day at its end, a moment when it comes."""
     if isinstance(value, datetime) and not trigger.yearly:
-        return value
-    return moments.local(day + DAY, datetime.min.time(), zone)
+        return value, value
+    return moments.local(day, time(), zone), moments.local(day + DAY, time(), zone)
 
 
 # -- who is late ------------------------------------------------------------------------------------------------------
@@ -177,7 +181,7 @@ def late(trigger: ByDate, values: Mapping[UUID, object], now: datetime) -> list[
             continue
         zone = zone_of(record, otherwise)
         for day, when in occurrences(trigger, value, zone, now):
-            if when <= now < over(trigger, value, day, zone):
+            if when <= now < span(trigger, value, day, zone)[1]:
                 found.append(entry(trigger, contact_id, value, day, now))
                 break
     return found

@@ -40,9 +40,9 @@ class Happened(NamedTuple):
 
 def matched(watched: Watched) -> bool:
     """Match the next happenings; each is matched once. True: there is more to read."""
-    assert watched.since is not None
     begun = Cursor.objects.filter(source="happenings").exists()
-    with window("happenings", HAPPENINGS, since=EVER if begun else watched.since) as found:
+    first = min(version.since for version in watched.versions)
+    with window("happenings", HAPPENINGS, since=EVER if begun else first) as found:
         columns = "id, kind, about, contact_id, key_index, at"
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT * FROM ({HAPPENINGS.new(columns)}) n ORDER BY id", found.params)  # noqa: S608

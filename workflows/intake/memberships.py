@@ -24,16 +24,16 @@ FROM unnest(%s::uuid[]) s(id) LEFT JOIN workflows_cursor c ON c.source = 'segmen
 
 def memberships(watched: Watched) -> None:
     """Each look once, in the order they were taken; what was before the first of these journeys is not told."""
-    segments = watched.about(Kind.ENTERED, Kind.LEFT)
-    if not segments:
+    since = watched.since(Kind.ENTERED, Kind.LEFT)
+    if since is None:
         return
-    assert watched.since is not None
+    segments = watched.about(Kind.ENTERED, Kind.LEFT)
     with connection.cursor() as cursor:
         cursor.execute(_NEWEST, [segments])
         rows = cursor.fetchall()
     for segment_id, newest, read in rows:
         if newest is not None and (read is None or newest > read):
-            _take(segment_id, newest, watched.since)
+            _take(segment_id, newest, since)
 
 
 @transaction.atomic

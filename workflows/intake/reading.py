@@ -128,10 +128,9 @@ def _until(last: int, known: Ended, now: Ended) -> Ended:
 SOURCES = ("consent", "tracking", "deliveries", "happenings")
 
 
-def rest() -> None:
-    """Nobody listens: what happens until somebody does is read by none."""
-    now = ended()
-    for source in SOURCES:
+def rest(sources: Collection[str], mark: Ended) -> None:
+    """Nobody listened to these at `mark`: what they told until then is read by none."""
+    for source in sources:
         Cursor.objects.update_or_create(
-            source=source, defaults={"before_xid": now.before, "unfinished": list(now.unfinished)}
+            source=source, defaults={"before_xid": mark.before, "unfinished": list(mark.unfinished)}
         )

@@ -1,6 +1,6 @@
 """Consents, opens and clicks, mails sent and mails that ended: rows of other rooms, taken over within PostgreSQL."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -17,6 +17,19 @@ TRACKING = Table("tracking_event")
 DELIVERIES = Table("delivery_delivery", ("outcome = 'sent'", "outcome <> 'sent'"))
 #: A click is a person's only once no other link was clicked right after it (TRK-06).
 SETTLED = BURST + timedelta(seconds=1)
+
+
+def listened(source: str, watched: Watched) -> datetime | None:
+    """From when on journeys want to know what this source tells; None: none of them does."""
+    match source:
+        case "consent":
+            return watched.since(Kind.GIVEN, Kind.WITHDRAWN, woken=watched.leaving)
+        case "tracking":
+            return watched.since(Kind.OPENED, Kind.CLICKED)
+        case "deliveries":
+            return watched.since(Kind.SENT, woken=watched.mailing)
+    return min((version.since for version in watched.versions), default=None)
+
 
 _WAKE = """
 UPDATE workflows_enrolment e SET wake_at = LEAST(e.wake_at, %(now)s) FROM ({whom}) n
@@ -40,11 +53,11 @@ _WHO_LEFT = "SELECT DISTINCT contact_id FROM ({new}) n WHERE act IN ('opt_out', 
 
 def consents(watched: Watched) -> bool:
     """Consents given and withdrawn; whoever withdrew one is looked at. True: there is more to read."""
-    given, withdrawn = watched.about(Kind.GIVEN), watched.about(Kind.WITHDRAWN)
-    if not (given or withdrawn or watched.leaving):
+    since = listened("consent", watched)
+    if since is None:
         return False
-    assert watched.since is not None
-    with window("consent", CONSENT, since=watched.since) as found:
+    given, withdrawn = watched.about(Kind.GIVEN), watched.about(Kind.WITHDRAWN)
+    with window("consent", CONSENT, since=since) as found:
         params = {**found.params, "given": given, "withdrawn": withdrawn}
         if given or withdrawn:
             _run(_WORDS.format(new=CONSENT.new("number, act, topic_id, contact_id, at")), params)
@@ -73,12 +86,12 @@ _THEIRS = "(origin_id, contact_id) IN (SELECT origin_id, contact_id FROM ({new})
 
 def engagement(watched: Watched) -> bool:
     """Opens and clicks of people, never of machines. True: there is more to read."""
-    kinds = sorted({kind for kind, _ in watched.triggers if kind in (Kind.OPENED, Kind.CLICKED)})
-    if not kinds:
+    since = listened("tracking", watched)
+    if since is None:
         return False
-    assert watched.since is not None
+    kinds = sorted({kind for kind, _ in watched.triggers if kind in (Kind.OPENED, Kind.CLICKED)})
     young = clock.now() - SETTLED
-    with window("tracking", TRACKING, since=watched.since, young=young) as found:
+    with window("tracking", TRACKING, since=since, young=young) as found:
         theirs = _THEIRS.format(new=TRACKING.new("origin_id, contact_id"))
         params = {
             **found.params,
@@ -105,11 +118,11 @@ WHERE e.awaits = n.id AND e.status = 'active'
 
 def deliveries(watched: Watched) -> bool:
     """Mails of campaigns that journeys begin with, and the ends of their own that people wait for. True: more."""
-    mailings = watched.about(Kind.SENT)
-    if not (mailings or watched.mailing):
+    since = listened("deliveries", watched)
+    if since is None:
         return False
-    assert watched.since is not None
-    with window("deliveries", DELIVERIES, since=watched.since) as found:
+    mailings = watched.about(Kind.SENT)
+    with window("deliveries", DELIVERIES, since=since) as found:
         if mailings:
             _run(
                 _SENT.format(new=DELIVERIES.new("origin_id, contact_id, outcome, at")),
