@@ -1,5 +1,5 @@
 // What somebody can do, by mouse, keyboard or list alike: each asks what it needs by a menu, edits, and says what it did.
-import { OPTIONAL, RULES, TRIGGER, placesOf, places, region, target } from "./workflow-graph.js";
+import { OPTIONAL, RULES, TRIGGER, loose, placesOf, places, region, target } from "./workflow-graph.js";
 import * as edits from "./workflow-edits.js";
 import { openMenu } from "./workflow-menu.js";
 
@@ -56,7 +56,7 @@ export class Actions {
 
   leads(place) {
     const to = target(this.definition, place);
-    return to ? `leads to ‘${this.cards.title(to)}’` : "ends the journey";
+    return to ? `leads to ‘${this.cards.name(to)}’` : "ends the journey";
   }
 
   addAfter(id, at) {
@@ -81,9 +81,11 @@ export class Actions {
   }
 
   add(place, kind) {
+    const where = this.cards.place(place);
     const result = this.do(`adding ‘${kind.label}’`, () => edits.add(this.definition, place, kind.step));
     if (!result) return;
-    this.journey.say(`‘${kind.label}’ added ${this.cards.place(place)}.`);
+    const rest = loose(this.definition).length ? " What came after it hangs loose now: lead a way to it, or delete it." : "";
+    this.journey.say(`‘${kind.label}’ added ${where}.${kind.kind === "end" ? rest : ""}`);
     this.journey.select(result.id, { focus: true });
   }
 
@@ -112,7 +114,7 @@ export class Actions {
 
   removeFor(id, to) {
     const title = this.cards.title(id);
-    const near = this.journey.neighbour(id);
+    const near = this.journey.before(id);
     const result = this.do(`deleting ‘${title}’`, () => edits.remove(this.definition, id, to));
     if (!result) return;
     const more = result.gone ? ` and ${many(result.gone, "step")} that hung on it` : "";
@@ -153,7 +155,7 @@ export class Actions {
     const now = target(this.definition, place);
     const items = this.cards.order
       .filter((id) => id !== place.from && id !== now)
-      .map((id) => ({ label: this.cards.title(id), help: `Step ${this.cards.order.indexOf(id) + 1}`, look: () => this.journey.lookAt(id), run: () => this.connect(place, id) }));
+      .map((id) => ({ label: this.cards.name(id), help: this.cards.said(id)?.summary, look: () => this.journey.lookAt(id), run: () => this.connect(place, id) }));
     if (now) items.unshift({ label: "Nowhere: the journey ends there", run: () => this.connect(place, null) });
     if (!items.length) return this.journey.refuse("There is no other step to lead to yet.");
     openMenu({ title: `Lead ${this.cards.place(place).replace(/^after /, "")} to…`, at, groups: [{ items }] });
@@ -222,13 +224,23 @@ export class Actions {
   // -- the past -------------------------------------------------------------------------------------------------------
 
   undo() {
-    const what = this.journey.draft.undo();
-    this.journey.say(what ? `Undone: ${what}.` : "There is nothing to undo.");
+    this.go(() => this.journey.draft.undo(), "Undone", "There is nothing to undo.");
   }
 
   redo() {
-    const what = this.journey.draft.redo();
-    this.journey.say(what ? `Done again: ${what}.` : "There is nothing to do again.");
+    this.go(() => this.journey.draft.redo(), "Done again", "There is nothing to do again.");
+  }
+
+  // And to where something came back or is another now.
+  go(back, said, nothing) {
+    const was = this.definition;
+    const what = back();
+    if (!what) return this.journey.say(nothing);
+    const now = this.definition;
+    const changed = this.cards.order.filter((id) => was.steps[id] !== now.steps[id]);
+    const first = changed.find((id) => !was.steps[id]) || changed[0];
+    if (first) this.journey.focus(first);
+    this.journey.say(`${said}: ${what}.`);
   }
 
   // -- all of it in one menu ------------------------------------------------------------------------------------------
@@ -245,17 +257,17 @@ export class Actions {
     }
     const step = this.definition.steps[id];
     const ends = !placesOf(this.definition, id).length;
-    const items = [{ label: "Open", icon: icon("draft"), help: "Enter", run: () => this.journey.select(id, { panel: true }) }];
-    if (!ends) items.push({ label: "Add a step after it…", icon: icon("plus"), help: "+", run: () => this.addAfter(id, at) });
-    items.push({ label: "Move…", icon: icon("right"), help: "M", run: () => this.moveFrom(id, at) });
-    if (!ends) items.push({ label: "Lead a way to another step…", icon: icon("link"), help: "C", run: () => this.connectOf(id, at) });
+    const items = [{ label: "Open", icon: icon("draft"), keys: "Enter", run: () => this.journey.select(id, { panel: true }) }];
+    if (!ends) items.push({ label: "Add a step after it…", icon: icon("plus"), keys: "+", run: () => this.addAfter(id, at) });
+    items.push({ label: "Move…", icon: icon("right"), keys: "M", run: () => this.moveFrom(id, at) });
+    if (!ends) items.push({ label: "Lead a way to another step…", icon: icon("link"), keys: "C", run: () => this.connectOf(id, at) });
     if (OPTIONAL[step.kind]) items.push({ label: edits.hasOwnWay(step) ? OWN[step.kind][1] : OWN[step.kind][0], icon: icon("fork"), run: () => this.ownWay(id) });
     const copies = [
-      { label: "Copy", icon: icon("copy"), help: "Ctrl+C", run: () => this.copy(id, false) },
+      { label: "Copy", icon: icon("copy"), keys: "Ctrl+C", run: () => this.copy(id, false) },
       { label: "Copy with all that follows", icon: icon("copy"), run: () => this.copy(id, true) },
     ];
-    if (this.clip && !ends) copies.push({ label: `Paste ${this.clipped()} after it`, icon: icon("copy"), help: "Ctrl+V", run: () => this.pasteAfter(id, at) });
-    const gone = [{ label: "Delete", icon: icon("trash"), help: "Delete", danger: true, run: () => this.remove(id, at) }];
+    if (this.clip && !ends) copies.push({ label: `Paste ${this.clipped()} after it`, icon: icon("copy"), keys: "Ctrl+V", run: () => this.pasteAfter(id, at) });
+    const gone = [{ label: "Delete", icon: icon("trash"), keys: "Delete", danger: true, run: () => this.remove(id, at) }];
     openMenu({ title: this.cards.title(id), at, groups: [{ items }, { items: copies }, { items: gone }] });
   }
 }

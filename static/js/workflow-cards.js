@@ -49,6 +49,13 @@ export class Cards {
     return this.said(id)?.title || step.name || this.kinds.get(step.kind).label;
   }
 
+  // Told apart from others of the same title.
+  name(id) {
+    const title = this.title(id);
+    if (!this.order.includes(id) || !this.order.some((other) => other !== id && this.title(other) === title)) return title;
+    return `${title} (step ${this.order.indexOf(id) + 1})`;
+  }
+
   // The server's words, as long as they are about this kind of step.
   said(id) {
     const said = this.titles[id];
@@ -63,7 +70,7 @@ export class Cards {
   // A place in words: "after ‘Wait 2 days’", "after ‘Did they click?’ by ‘Clicked’".
   place(place) {
     if (place.from === TRIGGER) return "at the start";
-    const name = `after ‘${this.title(place.from)}’`;
+    const name = `after ‘${this.name(place.from)}’`;
     return drawnWays(this.definition.steps[place.from]).length > 1 ? `${name} by ‘${this.label(place)}’` : name;
   }
 

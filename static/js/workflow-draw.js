@@ -150,11 +150,13 @@ export class Drawing {
   numbers(numbers, width, height) {
     const y = height - 28;
     const strip = el("g", { class: "numbers", transform: `translate(0, ${y})` }, el("path", { class: "rule", d: `M0 0H${width}` }));
-    const each = width / Math.max(numbers.length, 1);
-    numbers.forEach((one, n) => {
-      const line = el("text", { x: 12 + n * each, y: 18, class: one.tone || "" }, el("tspan", { class: "n" }, one.value), ` ${one.label}`);
-      strip.append(line);
-    });
+    let x = 12;
+    for (const { value, label, tone } of numbers) {
+      const takes = wide(value, "600 12.5px") + wide(` ${label}`, "400 12.5px");
+      if (x + takes > width - 8) break; // the rest is said by the card's title, and in the list
+      strip.append(el("text", { x, y: 18, class: tone || "" }, el("tspan", { class: "n" }, value), ` ${label}`));
+      x += takes + 14;
+    }
     return strip;
   }
 

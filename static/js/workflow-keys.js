@@ -6,6 +6,7 @@ export class Keys {
     this.journey = journey;
     this.came = new Map();
     journey.svg.addEventListener("keydown", (event) => this.map(event));
+    journey.listRoot.addEventListener("keydown", (event) => this.map(event));
     document.addEventListener("keydown", (event) => this.page(event));
     document.addEventListener("copy", (event) => this.clipboard(event));
     document.addEventListener("paste", (event) => this.clipboard(event));
@@ -21,7 +22,9 @@ export class Keys {
     const walk = { ArrowDown: "down", ArrowUp: "up", ArrowLeft: "left", ArrowRight: "right", Home: "first", End: "last" }[event.key];
     let act = null;
     if (event.ctrlKey || event.metaKey) return;
-    if (walk) act = () => this.walk(id, walk);
+    const inList = journey.listRoot.contains(event.target);
+    if (walk) act = inList ? () => this.along(id, walk) : () => this.walk(id, walk);
+    else if (inList && (event.key === "Enter" || event.key === " ")) return; // it is a button
     else if (event.key === "Enter" || event.key === " ") act = () => journey.select(id, { panel: true, enter: true });
     else if (event.key === "p" || event.key === "P") act = () => journey.nextProblem();
     else if (!journey.editable) return;
@@ -81,6 +84,13 @@ export class Keys {
       if (to === "down") this.came.set(next, id);
       this.journey.focus(next);
     } else this.journey.say({ down: "Nothing comes after it.", up: "Nothing comes before it.", left: "Nothing stands to the left.", right: "Nothing stands to the right." }[to] || "");
+  }
+
+  along(id, to) {
+    const rows = [...this.journey.listRoot.querySelectorAll(".journey-open")].map((row) => row.dataset.step);
+    const here = rows.indexOf(id);
+    const next = { down: here + 1, up: here - 1, first: 0, last: rows.length - 1 }[to];
+    if (next in rows) this.journey.focus(rows[next]);
   }
 
   next(id, to) {

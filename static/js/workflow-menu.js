@@ -34,12 +34,12 @@ export function openMenu({ title, groups, at, opener }) {
   return menu;
 }
 
-function choice({ label, help, icon, danger, look, run }) {
+function choice({ label, help, keys: shortcut, icon, danger, tone, look, run }) {
   const item = document.createElement("button");
   item.type = "button";
   item.setAttribute("role", "menuitem");
   item.tabIndex = -1;
-  if (danger) item.className = "danger";
+  item.className = danger ? "danger" : tone || "";
   if (icon) item.append(icon);
   const words = document.createElement("span");
   words.append(label);
@@ -49,6 +49,12 @@ function choice({ label, help, icon, danger, look, run }) {
     words.append(more);
   }
   item.append(words);
+  if (shortcut) {
+    const hint = document.createElement("kbd");
+    hint.textContent = shortcut;
+    item.append(hint);
+    item.setAttribute("aria-keyshortcuts", shortcut);
+  }
   if (look) item.addEventListener("focus", look);
   item.addEventListener("click", () => {
     closeMenu(true);

@@ -71,17 +71,14 @@ export class Pointer {
     if (event.button !== 0) return;
     const kind = this.journey.cards.kinds.get(button.dataset.kind);
     this.track(event, { start: () => this.carry({ title: kind.label, icon: kind.icon, kind }) });
-    button.addEventListener("click", (click) => this.dragged && click.stopImmediatePropagation(), { once: true, capture: true });
   }
 
   // Follow one pointer from where it went down; `start` gives {move, end, cancel} once it really moves.
   track(event, { click, start }) {
     let dragging = null;
-    this.dragged = false;
     const moved = (now) => {
       if (now.pointerId !== event.pointerId || this.touches.size > 1) return;
       if (!dragging && Math.hypot(now.clientX - event.clientX, now.clientY - event.clientY) > STARTS_AFTER) {
-        this.dragged = true;
         dragging = start();
       }
       dragging?.move(now);

@@ -1,5 +1,5 @@
 // What part of the map is seen: zoom, pan, and bringing a step into sight.
-const MIN = 0.2;
+const MIN = 0.12;
 const MAX = 1.6;
 const MARGIN = 48;
 

@@ -6,7 +6,7 @@ import { Cards } from "./workflow-cards.js";
 import { Draft, ask } from "./workflow-draft.js";
 import { Drawing, clip, wide } from "./workflow-draw.js";
 import { same } from "./workflow-edits.js";
-import { RULES, TRIGGER, key, places } from "./workflow-graph.js";
+import { RULES, START, TRIGGER, incoming, key, places, placesOf, target } from "./workflow-graph.js";
 import { Keys } from "./workflow-keys.js";
 import { layout } from "./workflow-layout.js";
 import { List } from "./workflow-list.js";
@@ -62,7 +62,7 @@ class Journey {
     addEventListener("beforeunload", (event) => {
       if (this.draft.unsaved) event.preventDefault();
     });
-    new ResizeObserver(() => this.seen === "map" && !this.placed && this.plan && this.begin()).observe(this.svg);
+    new ResizeObserver(() => this.resized()).observe(this.svg);
   }
 
   // -- drawing --------------------------------------------------------------------------------------------------------
@@ -71,14 +71,11 @@ class Journey {
     const { draft } = this;
     const before = this.plan?.nodes.get(this.stop);
     const had = this.svg.contains(document.activeElement) ? document.activeElement.closest("[data-step]")?.dataset.step : null;
+    const near = had && !this.exists(had) ? this.before(had) : had;
     this.cards.take(draft, this.numbers);
     if (this.selected && !this.exists(this.selected)) this.select(null);
-    if (!this.exists(this.stop)) this.stop = TRIGGER;
-    this.plan = layout(draft.definition, {
-      label: (place, to) => clip(to ? `Back to ‘${this.cards.title(to)}’` : this.cards.label(place), LABEL_WIDTH, "550 12.5px"),
-      wide,
-      numbers: Boolean(this.numbers),
-    });
+    if (!this.exists(this.stop)) this.stop = near && this.exists(near) ? near : TRIGGER;
+    this.lay();
     this.view.box = this.plan.box;
     this.drawing.draw(this.plan, this.cards.all());
     if (this.placed) {
@@ -86,7 +83,7 @@ class Journey {
       this.view.apply();
     } else this.begin();
     this.stops();
-    if (had && this.exists(had) && document.activeElement !== this.drawing.node(had)) this.drawing.node(had).focus({ preventScroll: true });
+    if (had && document.activeElement !== this.drawing.node(this.stop)) this.focus(this.stop);
     this.list.draw(this.cards, { selected: this.selected, seen: this.seen === "list" });
     this.problems();
     for (const [name, stack] of [["undo", draft.past], ["redo", draft.future]]) {
@@ -96,10 +93,32 @@ class Journey {
     this.freshen();
   }
 
+  // Everything's place; thought out anew only where something stands or is called differently.
+  lay() {
+    const { definition } = this.draft;
+    const label = (place, to) => clip(to ? `Back to ‘${this.cards.title(to)}’` : this.cards.label(place), LABEL_WIDTH, "550 12.5px");
+    const all = [START, ...this.cards.order.flatMap((id) => placesOf(definition, id))];
+    const shape = all.map((place) => {
+      const to = target(definition, place);
+      return [key(place), to, label(place), to && this.cards.back.has(key(place)) ? label(place, to) : ""];
+    });
+    const ends = this.cards.order.filter((id) => definition.steps[id].kind === "end");
+    const shows = JSON.stringify([shape, this.cards.order, ends, Boolean(this.numbers)]);
+    if (shows === this.laid) return;
+    this.laid = shows;
+    this.plan = layout(definition, { label, wide, numbers: Boolean(this.numbers) });
+  }
+
   begin() {
     if (!this.svg.clientWidth) return; // behind the list
     this.placed = true;
     this.view.begin(this.plan.nodes.get(TRIGGER));
+  }
+
+  resized() {
+    if (!this.plan || this.seen !== "map") return;
+    if (!this.placed) this.begin();
+    else if (this.selected) this.view.show(this.plan.nodes.get(this.selected));
   }
 
   exists(id) {
@@ -151,7 +170,8 @@ class Journey {
       words.classList.toggle("bad", state === "failed" || state === "conflict");
       words.title = words.textContent;
     } else if (state === "failed") this.refuse(`This journey could not be loaded: ${message}`);
-    if (state === "failed" && this.editable) this.refuse(`Not saved: ${message}`);
+    if (state === "failed" && this.editable && this.complained !== message) this.refuse(`Not saved: ${message}`);
+    if (state === "saved" || state === "failed") this.complained = message;
     if (state === "conflict") document.getElementById("journey-conflict").showModal();
   }
 
@@ -170,7 +190,7 @@ class Journey {
     const items = [];
     for (const [id, found] of this.cards.problems)
       for (const { text, level } of found)
-        items.push({ label: this.cards.title(id), help: text, icon: this.icon(level === "error" ? "warning" : "info"), look: () => this.lookAt(id), run: () => this.select(id, { focus: true, panel: true }) });
+        items.push({ label: this.cards.name(id), help: text, tone: level, icon: this.icon(level === "error" ? "warning" : "info"), look: () => this.lookAt(id), run: () => this.select(id, { focus: true, panel: true }) });
     if (items.length) openMenu({ title: "To be mended", at, opener, groups: [{ items }] });
   }
 
@@ -350,8 +370,8 @@ class Journey {
   }
 
   // Where the keyboard goes when a step is gone.
-  neighbour(id) {
-    return this.keys.next(id, "up") || TRIGGER;
+  before(id) {
+    return incoming(this.cards.definition, id)[0]?.from || TRIGGER;
   }
 
   // -- tools ----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The canvas: its page, the draft as JSON in and out, and what a version looks like."""
+"""The canvas: its page, and the draft as JSON in and out."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ from accounts.requests import StaffRequest, may
 from core.errors import DomainError
 from workflows import commands, drawing, parsing
 from workflows.errors import BadDefinition
-from workflows.models import Workflow, WorkflowVersion
+from workflows.models import Workflow
 
 
 @may(Action.WORKFLOWS_EDIT)
@@ -66,7 +66,6 @@ def _drawn(workflow: Workflow) -> dict[str, Any]:
 
 @may(Action.WORKFLOWS_VIEW)
 @require_safe
-def version_map(request: StaffRequest, version_id: UUID) -> JsonResponse:
-    """What was published, as the same canvas draws it without its tools."""
-    version = get_object_or_404(WorkflowVersion, pk=version_id)
-    return JsonResponse(drawing.drawn(parsing.parse(version.definition), problems=False))
+def draft_map(request: StaffRequest, workflow_id: UUID) -> JsonResponse:
+    """The draft for whoever only looks at it."""
+    return JsonResponse(_drawn(get_object_or_404(Workflow, pk=workflow_id)))
