@@ -1,0 +1,371 @@
+"""What happens wakes whom it may concern and nobody else; each thing is read once, whoever dies or commits late."""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connections, transaction
+
+import consent.commands
+import contacts.commands
+from consent.models import Source
+from contacts.models import Contact, Kind
+from core import clock
+from core.actors import SYSTEM
+from core.ids import uuid7
+from segments.models import Segment
+from tests.consent.factories import EVIDENCE, TopicFactory
+from tests.contacts.factories import make_people
+from tests.workflows.factories import (
+    AttributeFactory,
+    end,
+    graph,
+    linear,
+    live,
+    mail,
+    make_workflow,
+    place,
+    publish,
+    rule,
+    wait,
+    wait_until,
+)
+from tests.workflows.test_intake import Mailing, change, on, send
+from workflows import enrolling, event_types, happenings, tasks_intake
+from workflows.enrolling import Entry
+from workflows.intake import matching, reading, waking
+from workflows.models import ContactChange, Cursor, Enrolment, Happening, Transition, Workflow
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def later() -> datetime:
+    return clock.now() + timedelta(days=1)
+
+
+def listen() -> None:
+    tasks_intake.listen()
+
+
+def woken(journey: Workflow) -> set[UUID]:
+    """Who is due now."""
+    rows = Enrolment.objects.filter(workflow=journey, status="active", wake_at__lte=clock.now())
+    return set(rows.values_list("contact_id", flat=True))
+
+
+# -- who is woken -----------------------------------------------------------------------------------------------------
+
+
+def waits_for(**wait_event: Any) -> Workflow:
+    step = {"kind": "wait_event", "timeout": {"days": 9}, "exits": {"happened": "b", "timeout": "b"}, **wait_event}
+    return make_workflow(graph("a", {"a": step, "b": end()}, exits=[]))
+
+
+def test_an_event_wakes_those_of_the_journeys_that_wait_for_it_or_leave_by_it() -> None:
+    for name in ("confirmed", "cancelled", "other"):
+        event_types.declare(name=name, by=SYSTEM)
+    waiting = waits_for(event="confirmed")
+    leaving = make_workflow(linear(wait(days=9), end(), exits=[{"kind": "event", "event": "cancelled"}]))
+    one, two = make_people(2)
+    for journey in (waiting, leaving):
+        place(journey, [one, two], at=later())
+    send("confirmed", one)
+    send("other", two)
+    listen()
+    assert (woken(waiting), woken(leaving)) == ({one}, set())
+    send("cancelled", two)
+    listen()
+    assert (woken(waiting), woken(leaving)) == ({one}, {two})
+
+
+def test_people_on_an_older_version_are_woken_by_what_that_one_waits_for() -> None:
+    event_types.declare(name="confirmed", by=SYSTEM)
+    journey = waits_for(event="confirmed")
+    (who,) = make_people(1)
+    place(journey, [who], at=later())
+    publish(journey, linear(wait(days=1), end(), exits=[]))
+    send("confirmed", who)
+    listen()
+    assert woken(journey) == {who}
+
+
+def test_a_changed_value_wakes_who_waits_for_it_or_by_it() -> None:
+    AttributeFactory(key="visit", label="Visit", kind=Kind.DATE)
+    AttributeFactory(key="plan", label="Plan", kind=Kind.TEXT)
+    dated = make_workflow(linear(wait_until("visit", days=-1, at="10:00"), end(), exits=[]))
+    waiting = waits_for(attribute="plan", becomes=["gold"])
+    goal = {"kind": "goal", "rule": rule({"attribute": "plan", "op": "is", "value": "gold"})}
+    reaching = make_workflow(linear(wait(days=9), end(), exits=[goal]))
+    (who,) = make_people(1, visit="2027-01-05", plan="basic")
+    listen()
+    journeys = (dated, waiting, reaching)
+    for journey in journeys:
+        place(journey, [who], at=later())
+    change(who, first_name="Ann")
+    listen()
+    assert [woken(journey) for journey in journeys] == [set(), set(), set()]
+    change(who, visit="2027-01-06")
+    listen()
+    assert [woken(journey) for journey in journeys] == [{who}, set(), set()]
+    change(who, plan="gold")
+    listen()
+    assert [woken(journey) for journey in journeys] == [{who}, {who}, {who}]
+
+
+def test_who_moves_zone_is_looked_at_again_wherever_they_wait() -> None:
+    journey = make_workflow(linear(wait(days=9), end(), exits=[]))
+    (who,) = make_people(1, time_zone="Europe/Berlin")
+    listen()
+    place(journey, [who], at=later())
+    change(who, time_zone="Asia/Tokyo")
+    listen()
+    assert woken(journey) == {who}
+
+
+def test_who_was_deleted_is_woken_so_that_they_leave() -> None:
+    journey = make_workflow(linear(wait(days=9), end(), exits=[]))
+    one, two = make_people(2)
+    place(journey, [one, two], at=later())
+    contacts.commands.delete(Contact.objects.get(pk=one), by=SYSTEM)
+    listen()
+    assert woken(journey) == {one}
+    assert not ContactChange.objects.exists()
+
+
+def test_a_withdrawal_wakes_who_leaves_by_it() -> None:
+    leaving = make_workflow(linear(wait(days=9), end(), exits=[{"kind": "unsubscribed"}]))
+    staying = make_workflow(linear(wait(days=9), end(), exits=[]))
+    one, two, three = make_people(3)
+    for journey in (leaving, staying):
+        place(journey, [one, two, three], at=later())
+    topic = TopicFactory()
+    consent.commands.opt_out(one, topic, source=Source.FORM, evidence=EVIDENCE, by=SYSTEM)
+    consent.commands.opt_out(two, source=Source.FORM, evidence=EVIDENCE, by=SYSTEM)
+    consent.commands.opt_in(three, topic, source=Source.FORM, evidence=EVIDENCE, by=SYSTEM)
+    listen()
+    assert (woken(leaving), woken(staying)) == ({one, two}, set())
+
+
+@pytest.mark.parametrize("outcome", ["sent", "refused", "failed", "cancelled", "unknown"])
+def test_whatever_becomes_of_a_mail_wakes_who_waits_for_it(outcome: str) -> None:
+    journey = make_workflow(linear(mail(), end(), exits=[]))
+    one, two = make_people(2)
+    awaited = uuid7()
+    place(journey, [one], at=clock.now(), wake_at=None, awaits=awaited)
+    place(journey, [two], at=clock.now(), wake_at=None, awaits=uuid7())
+    mailing = Mailing("workflow")
+    mailing.ended(one, outcome, pk=awaited)
+    listen()
+    assert woken(journey) == {one}
+
+
+def test_a_goal_or_a_segment_that_no_row_tells_of_is_found_by_the_look() -> None:
+    in_ma = Segment.objects.create(name="MA", rule=rule({"attribute": "state", "op": "is", "value": "MA"}))
+    goal = {"kind": "goal", "rule": rule({"attribute": "state", "op": "is", "value": "NY"})}
+    reaching = make_workflow(linear(wait(days=9), end(), exits=[goal]))
+    staying = make_workflow(linear(wait(days=9), end(), exits=[{"kind": "segment_left", "segment": str(in_ma.pk)}]))
+    inside, outside, stranger = (make_people(1, state=state)[0] for state in ("MA", "NY", "NY"))
+    for journey in (reaching, staying):
+        place(journey, [inside, outside], at=later())
+    tasks_intake.look()
+    assert (woken(reaching), woken(staying)) == ({outside}, {outside})
+    assert stranger not in on(reaching)
+
+
+def test_one_journey_whose_rule_broke_holds_up_no_other() -> None:
+    plan = AttributeFactory(key="plan", label="Plan", kind=Kind.TEXT)
+    event_types.declare(name="booked", by=SYSTEM)
+    broken_rule = rule({"attribute": "plan", "op": "is", "value": "gold"})
+    trigger = {"kind": "event", "event": "booked"}
+    broken = make_workflow(linear(wait(days=9), end(), trigger=trigger, only=broken_rule, exits=[]))
+    reaching = make_workflow(linear(wait(days=9), end(), exits=[{"kind": "goal", "rule": broken_rule}]))
+    well = make_workflow(linear(wait(days=9), end(), trigger=trigger, exits=[]))
+    (who,) = make_people(1)
+    place(reaching, [who], at=later())
+    plan.removed_at = clock.now()
+    plan.save()
+    send("booked", who)
+    listen()
+    tasks_intake.look()
+    assert (on(broken), on(well)) == ([], [who])
+
+
+def test_who_left_or_needs_attention_is_not_woken() -> None:
+    event_types.declare(name="confirmed", by=SYSTEM)
+    journey = waits_for(event="confirmed")
+    one, two = make_people(2)
+    place(journey, [one], at=later(), status="left", left_at=clock.now(), wake_at=None)
+    place(journey, [two], at=later(), status="attention", wake_at=None)
+    for who in (one, two):
+        send("confirmed", who)
+    listen()
+    assert not Enrolment.objects.exclude(wake_at=None).exists()
+
+
+# -- once, whoever reads ----------------------------------------------------------------------------------------------
+
+
+def in_threads(*work: Callable[[], Any]) -> None:
+    failed: list[BaseException] = []
+
+    def run(one: Callable[[], Any]) -> None:
+        try:
+            one()
+        except BaseException as error:
+            failed.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=[one]) for one in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed, failed
+
+
+def test_rows_of_a_transaction_that_commits_late_are_read_when_it_has() -> None:
+    event_types.declare(name="booked", by=SYSTEM)
+    journey = make_workflow(linear(wait(), end(), trigger={"kind": "event", "event": "booked"}, exits=[]))
+    early, late, after = make_people(3)
+    written, read = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        with transaction.atomic():
+            send("booked", late)
+            written.set()
+            assert read.wait(20)
+
+    thread = threading.Thread(target=lambda: (slow(), connections.close_all()))
+    thread.start()
+    assert written.wait(20)
+    send("booked", early)
+    listen()
+    assert on(journey) == [early]
+    read.set()
+    thread.join()
+    send("booked", after)
+    for _ in range(3):
+        listen()
+    assert sorted(on(journey)) == sorted([early, late, after])
+
+
+def test_more_than_one_lot_is_read_in_lots_of_whole_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "SIZE", 5)
+    event_types.declare(name="booked", by=SYSTEM)
+    journey = make_workflow(
+        linear(wait(), end(), trigger={"kind": "event", "event": "booked"}, exits=[], reentry={"kind": "per_key"})
+    )
+    people = make_people(23)
+    lots: list[int] = []
+    plain = matching.match
+    monkeypatch.setattr(matching, "match", lambda rows, found: (lots.append(len(rows)), plain(rows, found)))
+    with transaction.atomic():
+        for who in people[:11]:
+            send("booked", who, key="1")
+    for who in people[11:]:
+        send("booked", who, key="1")
+    listen()
+    assert sorted(on(journey)) == sorted(people)
+    assert lots[0] == 11  # one transaction stays together
+    assert sum(lots) == 23
+    assert max(lots[1:]) <= 6
+
+
+def test_two_listeners_at_once_and_one_killed_on_the_way_let_everybody_in_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    event_types.declare(name="booked", by=SYSTEM)
+    topic = TopicFactory()
+    by_event = make_workflow(linear(wait(), end(), trigger={"kind": "event", "event": "booked"}, exits=[]))
+    trigger = {"kind": "consent", "topic": str(topic.pk)}
+    again = {"kind": "after_leaving"}
+    by_consent = make_workflow(linear(wait(), end(), trigger=trigger, exits=[], reentry=again))
+    people = make_people(20)
+    for who in people:
+        send("booked", who)
+        consent.commands.opt_in(who, topic, source=Source.FORM, evidence=EVIDENCE, by=SYSTEM)
+    deaths: list[int] = []
+
+    def dies(whom: Any) -> None:
+        if not deaths:
+            deaths.append(1)
+            raise KeyboardInterrupt
+        waking.wake(whom)
+
+    monkeypatch.setattr("workflows.intake.matching.wake", dies)
+    with pytest.raises(KeyboardInterrupt):
+        listen()
+    assert on(by_event) == []  # nothing half done
+    in_threads(listen, listen, listen)
+    listen()
+    assert sorted(on(by_event)) == sorted(on(by_consent)) == sorted(people)
+    assert Happening.objects.filter(kind="given").count() == 20
+
+
+def test_one_reads_at_a_time_and_who_died_holds_up_nobody() -> None:
+    answers: list[bool] = []
+
+    def ask() -> None:
+        with reading.alone() as free:
+            answers.append(free)
+
+    def die() -> None:
+        with reading.alone():
+            in_threads(ask)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        die()
+    in_threads(ask)
+    assert answers == [False, True]
+
+
+def test_nobody_enters_twice_however_many_let_them_in_at_the_same_time() -> None:
+    journey = make_workflow(linear(wait(), end(), exits=[]))
+    event_types.declare(name="booked", by=SYSTEM)
+    trigger = {"kind": "event", "event": "booked"}
+    keyed = make_workflow(linear(wait(), end(), trigger=trigger, exits=[], reentry={"kind": "per_key"}))
+    people = make_people(30)
+    barrier = threading.Barrier(4)
+    keys = {n: [happenings.key_index(who, str(n % 2)) for who in people] for n in range(4)}
+
+    def enter(n: int) -> None:
+        barrier.wait(20)
+        ways = people if n % 2 else people[::-1]
+        enrolling.enrol(live(journey), [Entry(who) for who in ways], at=clock.now(), by=SYSTEM)
+        entries = [Entry(who, key) for who, key in zip(people, keys[n], strict=True)]
+        enrolling.enrol(live(keyed), entries if n % 2 else entries[::-1], at=clock.now(), by=SYSTEM)
+
+    in_threads(*(lambda n=n: enter(n) for n in range(4)))
+    assert sorted(on(journey)) == sorted(people)
+    assert sorted(on(keyed)) == sorted([*people, *people])  # once for each key, whoever came first
+    sequences = Enrolment.objects.filter(workflow=keyed).values_list("contact_id", "sequence")
+    assert len(set(sequences)) == 60
+
+
+# -- taking off -------------------------------------------------------------------------------------------------------
+
+
+def test_who_is_taken_off_has_left_and_their_way_says_so() -> None:
+    journey = make_workflow()
+    one, two = make_people(2)
+    place(journey, [one, two], at=later())
+    assert enrolling.remove(journey, [one, one, uuid7()], by=SYSTEM) == 1
+    assert enrolling.remove(journey, [one], by=SYSTEM) == 0
+    row = Enrolment.objects.get(contact_id=one)
+    assert (row.status, row.left_because, row.wake_at) == ("left", "removed", None)
+    passed = Transition.objects.get()
+    assert (passed.enrolment_id, passed.step, passed.way, passed.note) == (row.pk, "s1", "", "removed")
+    assert Enrolment.objects.get(contact_id=two).status == "active"
+
+
+def test_cursors_stay_where_they_are_while_nothing_came(django_assert_max_num_queries: Any) -> None:
+    event_types.declare(name="booked", by=SYSTEM)
+    make_workflow(linear(wait(), end(), trigger={"kind": "event", "event": "booked"}, exits=[]))
+    listen()
+    before = {row.source for row in Cursor.objects.all()}
+    with django_assert_max_num_queries(30):
+        listen()
+    assert {row.source for row in Cursor.objects.all()} == before == {"happenings"}
