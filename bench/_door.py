@@ -61,6 +61,14 @@ class Sink:
         self.process.wait()
 
     def stat(self) -> dict[str, int]:
+        """How many messages came, and to how many recipients."""
+        return self._asked(b"STAT")
+
+    def seen(self) -> dict[str, int]:
+        """How many messages came to each recipient."""
+        return self._asked(b"SEEN")
+
+    def _asked(self, verb: bytes) -> dict[str, int]:
         context = ssl.create_default_context(cadata=self.authority.pem)
         with (
             socket.create_connection(("localhost", self.port)) as raw,
@@ -68,7 +76,7 @@ class Sink:
             secured.makefile("rwb") as file,
         ):
             file.readline()
-            file.write(b"STAT\r\n")
+            file.write(verb + b"\r\n")
             file.flush()
             return dict(json.loads(file.readline()[4:]))
 

@@ -1,6 +1,7 @@
 """An SMTP server that takes everything over TLS and counts: `python -m bench._sink CERT KEY` prints its port.
 
-"STAT" on any connection answers how many messages came and how many recipients came more than once.
+"STAT" on any connection answers how many messages came and how many recipients came more than once, "SEEN" how many
+came to each recipient.
 """
 
 import asyncio
@@ -61,6 +62,8 @@ class Sink(asyncio.Protocol):
         if verb == b"STAT":
             stat = {"messages": seen.total(), "recipients": len(seen)}
             return b"250 " + json.dumps(stat).encode() + b"\r\n"
+        if verb == b"SEEN":
+            return b"250 " + json.dumps({who.decode(): count for who, count in seen.items()}).encode() + b"\r\n"
         if verb == b"QUIT":
             return b"221 bye\r\n"
         return b"250 2.0.0 ok\r\n"
