@@ -1,6 +1,5 @@
 """What an event in a request must look like. Pure: nothing about it is believed, and no message repeats a value."""
 
-import math
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -142,7 +141,7 @@ def _typed(value: object, kind: str) -> Any:  # noqa: PLR0911  one case a kind
         case "number":
             if isinstance(value, bool) or not isinstance(value, int | float):
                 return None
-            return value if math.isfinite(value) and abs(value) < 2**63 else None
+            return value if abs(value) < 2**63 else None  # nor is NaN
         case "yes_no":
             return value if isinstance(value, bool) else None
         case "date":
@@ -155,6 +154,6 @@ def _typed(value: object, kind: str) -> Any:  # noqa: PLR0911  one case a kind
 
 def _is_day(value: object) -> bool:
     try:
-        return isinstance(value, str) and len(value) == 10 and bool(date.fromisoformat(value))
+        return isinstance(value, str) and date.fromisoformat(value).isoformat() == value
     except ValueError:
         return False
