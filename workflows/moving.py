@@ -16,7 +16,7 @@ from accounts.queries import person_of
 from core import clock
 from core.actors import By
 from core.jobs import enqueue
-from workflows import fates, leaving
+from workflows import fates, graph, leaving
 from workflows.definition import AnyStep, Definition, Mail, Webhook, from_json
 from workflows.engine.plans import Plan
 from workflows.errors import NotPossibleNow
@@ -30,6 +30,8 @@ State = Move.State
 CHUNK = 5_000
 #: A job that said nothing for so long is taken for lost.
 LOST = timedelta(seconds=60)
+#: A forecast nobody confirmed is kept so long.
+KEPT = timedelta(days=1)
 FINISHES = ""
 
 
@@ -51,7 +53,7 @@ class Inside(NamedTuple):
 
 
 def inside(workflow: Workflow) -> list[Inside]:
-    """Who is where on the versions people are on now. Two statements."""
+    """Who is where on the versions people are on now, newest version first, in the order of its steps."""
     versions = {v.pk: v for v in workflow.versions.filter(state__in=["LIVE", "CLOSED"])}
     rows = Enrolment.objects.filter(version__in=versions).exclude(status=Enrolment.Status.LEFT)
     counted: dict[tuple[UUID, str], list[int]] = {}
@@ -59,8 +61,9 @@ def inside(workflow: Workflow) -> list[Inside]:
         found = counted.setdefault((version, step), [0, 0])
         found[0] += people
         found[1] += people if status == Enrolment.Status.ATTENTION else 0
+    place = {(pk, step): n for pk, v in versions.items() for n, step in enumerate(graph.order(from_json(v.definition)))}
     everywhere = [Inside(versions[version], step, *counts) for (version, step), counts in counted.items()]
-    return sorted(everywhere, key=lambda one: (-one.version.number, one.step))
+    return sorted(everywhere, key=lambda one: (-one.version.number, place.get((one.version.pk, one.step), 0)))
 
 
 def suggest(old: Definition, new: Definition, step: str) -> str:
@@ -330,7 +333,8 @@ def _tracks(definition: Definition, rows: list[Moved]) -> Iterator[tuple[Group, 
 
 
 def sweep() -> None:
-    """Start again what was lost: jobs that said nothing for a while, and moves nobody looked after."""
+    """Start again what was lost: jobs that said nothing for a while. Forecasts nobody confirmed are dropped."""
+    Move.objects.filter(version=None, created_at__lt=clock.now() - KEPT).delete()
     for move in Move.objects.filter(state__in=[State.COUNTING, State.MOVING, State.MOVED]):
         if move.seen_at is None or move.seen_at < clock.now() - LOST:
             enqueue(JOBS[State(move.state)], move.pk)

@@ -14,10 +14,10 @@ from accounts.queries import names_of
 from accounts.requests import StaffRequest, may
 from audit.models import Entry
 from core.errors import DomainError
-from workflows import checks, commands, drawing, moving, numbers, queries, words
+from workflows import checks, commands, drawing, moving, numbers, queries, telling, words
 from workflows.definition import Definition, from_json
 from workflows.forms_pages import NameForm
-from workflows.models import Workflow
+from workflows.models import Move, Workflow
 from workflows.names import Names
 from workflows.ready import READY
 from workflows.views.shared import act, exact, load, show, version_of
@@ -59,6 +59,8 @@ def workflow_detail(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
     """The overview: what runs, with live numbers; of a journey never published, its draft."""
     workflow = load(workflow_id)
     version = queries.shown_version(workflow)
+    under_way = workflow.moves.filter(version=version, state__in=[Move.State.MOVING, Move.State.MOVED])
+    move = under_way.select_related("workflow").first() if version else None
     definition = from_json(version.definition if version else workflow.draft)
     names = Names.load(definition)
     problems = checks.check(definition, workflow=workflow, names=names)
@@ -76,8 +78,10 @@ def workflow_detail(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
         steps=len(definition.steps),
         numbers=numbers.told(version, exact=exact(request)) if version else None,
         palette=drawing.palette(),
+        older=sum(one.people for one in moving.inside(workflow) if one.version != version) if version else 0,
         returned=workflow.versions.filter(state="RETURNED", number__gt=version.number if version else 0).first(),
-        moves=[one for one in workflow.moves.select_related("version").order_by("-created_at")[:1] if one.version],
+        move=move,
+        told=telling.told(move) if move else None,
     )
 
 
@@ -127,6 +131,7 @@ def workflow_version(request: StaffRequest, workflow_id: UUID, number: int) -> H
     workflow = load(workflow_id)
     version = version_of(workflow, number)
     before = workflow.versions.filter(number__lt=number, live_at__isnull=False).first()
+    move = workflow.moves.filter(version=version).select_related("workflow").first()
     return show(
         request,
         "version",
@@ -134,7 +139,8 @@ def workflow_version(request: StaffRequest, workflow_id: UUID, number: int) -> H
         version=version,
         before=before,
         changes=queries.differences(before, version) if before else [],
-        move=getattr(version, "move", None),
+        move=move,
+        told=telling.told(move) if move else None,
         palette=drawing.palette(),
         numbers_url=f"{reverse('workflows:numbers', args=[workflow.pk])}?version={version.number}",
         names=names_of([one for one in (version.proposed_by, version.decided_by) if one]),

@@ -12,9 +12,8 @@ from accounts.models import User
 from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from core.errors import DomainError
-from workflows import approval, checks, fates, moving, publishing, queries, steering, tiers, words
+from workflows import approval, checks, moving, publishing, queries, steering, telling, tiers, words
 from workflows.definition import Definition, from_json
-from workflows.fates import Fate
 from workflows.forms_pages import DecisionForm, PlanForm, ResumeForm
 from workflows.models import Move, Workflow, WorkflowVersion
 from workflows.names import Names
@@ -36,7 +35,7 @@ def workflow_publish(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
         try:
             plan = moving.complete(workflow, form.plan(), definition)
             if plan.how == "move":
-                move = _foretold(request, workflow, plan)
+                move = None if "look" in request.POST else _foretold(request, workflow, plan)
             if plan.how == "move" and move is None:  # nobody confirms what was not shown
                 move = moving.foretell(workflow, workflow.draft, plan, by=request.user)
             elif "publish" in request.POST:
@@ -51,11 +50,12 @@ def workflow_publish(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
         form=form,
         rows=_rows(form, olds),
         problems=[(_title(definition, one.step), one.text, one.level) for one in problems],
+        warned=any(one.level == "warning" for one in problems),
         blocked=any(one.level == "error" for one in problems),
         tier=tier,
         second=approval.needs_second(tier),
         move=move,
-        fates=_told(move) if move else [],
+        told=telling.told(move) if move else None,
         inside=sum(one.people for one in inside),
         changes=_changes(workflow, definition),
         publishing=True,
@@ -108,63 +108,30 @@ def _changes(workflow: Workflow, definition: Definition) -> list[queries.Change]
 # -- what becomes of people -------------------------------------------------------------------------------------------
 
 
-def _told(move: Move) -> list[dict[str, Any]]:
-    """What was foretold and what happened, group by group, in words."""
-    definition = from_json(move.definition)
-    olds = {v.pk: v for v in move.workflow.versions.all()}
-    happened = {(f.version, f.step, f.to): f for f in fates.from_json(move.happened)}
-    rows = []
-    for fate in fates.from_json(move.forecast):
-        version = olds[fate.version]
-        came = happened.get((fate.version, fate.step, fate.to))
-        rows.append(
-            {
-                "version": version.number,
-                "from": _title(from_json(version.definition), fate.step) or fate.step,
-                "to": _title(definition, fate.to) if fate.to else "",
-                "people": fate.people,
-                "ends": _ends(definition, fate),
-                "came": _ends(definition, came) if came else [],
-                "same": came == fate,
-            }
-        )
-    return rows
+def _fragment(request: StaffRequest, move: Move) -> HttpResponse:
+    context = {"workflow": move.workflow, "move": move, "told": telling.told(move)}
+    return render(request, "workflows/_move.html", context)
 
 
-def _ends(definition: Definition, fate: Fate) -> list[dict[str, Any]]:
-    found = []
-    for end, people in sorted(fate.ends.items(), key=lambda pair: -pair[1]):
-        mails = fate.mails.get(end, 0)
-        if end.startswith(fates.LEFT):
-            text, icon = f"leave: {words.left_label(end.removeprefix(fates.LEFT)).lower()}", "out"
-        elif end == fates.TROUBLE:
-            text, icon = "need attention", "warning"
-        elif mails:
-            text, icon = f"are sent “{_title(definition, end)}” now", "mailbox"
-        elif end == fate.to:
-            text, icon = "stay there", "clock"
-        else:
-            text, icon = f"go on at once and wait at “{_title(definition, end)}”", "right"
-        found.append({"people": people, "text": text, "icon": icon})
-    return found
+def _move(workflow_id: UUID, move_id: UUID) -> Move:
+    return get_object_or_404(Move.objects.select_related("workflow", "version"), pk=move_id, workflow=workflow_id)
 
 
 @may(Action.WORKFLOWS_VIEW)
 @require_safe
 def workflow_move(request: StaffRequest, workflow_id: UUID, move_id: UUID) -> HttpResponse:
     """A fragment the page asks for until the job is done."""
-    move = get_object_or_404(Move.objects.select_related("workflow", "version"), pk=move_id, workflow=workflow_id)
-    return render(request, "workflows/_move.html", {"workflow": move.workflow, "move": move, "fates": _told(move)})
+    return _fragment(request, _move(workflow_id, move_id))
 
 
 @may(Action.WORKFLOWS_VIEW)
 @require_POST
 def workflow_count_again(request: StaffRequest, workflow_id: UUID, move_id: UUID) -> HttpResponse:
     """Foretell anew: time has passed since."""
-    move = get_object_or_404(Move.objects.select_related("workflow", "version"), pk=move_id, workflow=workflow_id)
+    move = _move(workflow_id, move_id)
     moving.count_again(move)
     move.refresh_from_db()
-    return render(request, "workflows/_move.html", {"workflow": move.workflow, "move": move, "fates": _told(move)})
+    return _fragment(request, move)
 
 
 # -- the second person ------------------------------------------------------------------------------------------------
@@ -203,7 +170,7 @@ def workflow_review(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
         review=review,
         form=form,
         move=move,
-        fates=_told(move) if move else [],
+        told=telling.told(move) if move else None,
         inside=sum(one.people for one in moving.inside(workflow)),
         own=request.user.pk in approval.hands(version, from_json(version.definition)),
         author=author.name if author else "",
