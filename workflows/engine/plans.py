@@ -1,5 +1,6 @@
 """What a version comes to: its definition, rules, mails and the ids of what it names. Read once, kept in memory."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from workflows import happenings
 from workflows.definition import Branch, Definition, Goal, GoalExit, SegmentLeft, from_json
 from workflows.models import EventType, VersionMail, WorkflowVersion
 
-#: Plans kept in memory.
+#: Plans a thread keeps in memory.
 KEPT = 256
 
 
@@ -119,7 +120,14 @@ def _stamp() -> object:
         return cursor.fetchone()
 
 
-_plans: OrderedDict[UUID, Plan] = OrderedDict()
+class _Memory(threading.local):
+    """Of one thread: a plan holds rules as they are while one claim lasts."""
+
+    def __init__(self) -> None:
+        self.plans: OrderedDict[UUID, Plan] = OrderedDict()
+
+
+_memory = _Memory()
 
 
 def plan_of(version: WorkflowVersion) -> Plan:
@@ -130,9 +138,10 @@ def plan_of(version: WorkflowVersion) -> Plan:
 
 def running(version_id: UUID) -> Plan:
     """The plan of a version that runs, and so never changes: from memory, if it is there."""
-    if version_id not in _plans:
-        _plans[version_id] = plan_of(WorkflowVersion.objects.get(pk=version_id))
-        while len(_plans) > KEPT:
-            _plans.popitem(last=False)
-    _plans.move_to_end(version_id)
-    return _plans[version_id]
+    plans = _memory.plans
+    if version_id not in plans:
+        plans[version_id] = plan_of(WorkflowVersion.objects.get(pk=version_id))
+        while len(plans) > KEPT:
+            plans.popitem(last=False)
+    plans.move_to_end(version_id)
+    return plans[version_id]
