@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 
 from core.jobs import enqueue
-from workflows import moving, steering
+from workflows import moving, numbers, steering
 from workflows.models import Enrolment, Workflow
 
 
@@ -38,6 +38,7 @@ def empty(workflow_id: str) -> None:
 @shared_task(name="workflows.sweep_moves")
 def sweep_moves() -> None:
     """Find what was lost: moves, journeys that are being resumed, stopped journeys with people inside."""
+    numbers.sum_up()
     moving.sweep()
     for workflow in Workflow.objects.exclude(resuming=""):
         enqueue("workflows.resume", workflow.pk)
