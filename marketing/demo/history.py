@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -26,6 +27,7 @@ from delivery.models import Delivery, Sender
 from marketing import catcher, local_ca, ways_out
 from marketing.demo.clinic import Clinic, morning
 from marketing.demo.people import SEED
+from marketing.demo.timeline import Timeline
 from marketing.processes import await_port
 from tracking.models import Event
 
@@ -37,23 +39,27 @@ def templates(clinic: Clinic) -> dict[str, Template]:
     }
 
 
-def campaigns_of(clinic: Clinic, written: dict[str, Template], sender: Sender) -> None:
+def campaigns_of(clinic: Clinic, written: dict[str, Template], sender: Sender, timeline: Timeline) -> None:
+    """Put down when they went out; those that have not are there when all else has happened."""
+    for name, template, segment, topic, days_ago in (
+        ("New evening hours at Harbor", "new_product", "tips", "offers", 34),
+        ("Staying well this season", "education", "tips", "tips", 9),
+    ):
+        choices = {
+            "name": name,
+            "template": written[template],
+            "segment": clinic.segments[segment],
+            "topic": clinic.topics[topic],
+            "sender": sender,
+            "track_opens": True,
+            "track_clicks": True,
+        }
+        timeline.at(morning(days_ago), partial(lambda these: _engagement(_went_out(clinic, these), timeline), choices))
+    timeline.at(clock.now(), lambda: _not_yet(clinic, written, sender))
+
+
+def _not_yet(clinic: Clinic, written: dict[str, Template], sender: Sender) -> None:
     marketer = clinic.staff["marketer"]
-    with _catching():
-        for name, template, segment, topic, days_ago in (
-            ("New evening hours at Harbor", "new_product", "tips", "offers", 34),
-            ("Staying well this season", "education", "tips", "tips", 9),
-        ):
-            choices = {
-                "name": name,
-                "template": written[template],
-                "segment": clinic.segments[segment],
-                "topic": clinic.topics[topic],
-                "sender": sender,
-                "track_opens": True,
-                "track_clicks": True,
-            }
-            _engagement(_went_out(clinic, choices, days_ago))
     review = campaigns.commands.create(
         name="Eye screening for people with diabetes",
         segment=clinic.segments["diabetes"],
@@ -67,29 +73,28 @@ def campaigns_of(clinic: Clinic, written: dict[str, Template], sender: Sender) -
     campaigns.commands.create(name="Flu shots at all three clinics", by=marketer, **flu)
 
 
-def _went_out(clinic: Clinic, choices: dict[str, Any], days_ago: int) -> Campaign:
-    """A campaign that was written, approved and sent that many days ago, by the engine itself."""
+def _went_out(clinic: Clinic, choices: dict[str, Any]) -> Campaign:
+    """A campaign that was written, approved and is sent now, by the engine itself."""
     marketer, approver = clinic.staff["marketer"], clinic.staff["approver"]
-    with clock.set_to(morning(days_ago)):
-        campaign = campaigns.commands.create(by=marketer, **choices)
-        campaign = campaigns.commands.submit(campaign, by=marketer)
-        campaigns.commands.approve(
-            campaign, by=approver, seen=approval.digest(campaign), note="Reads well. Good to go."
-        )
-        campaigns.commands.schedule(campaign, at=clock.now(), by=approver)
-        campaign.refresh_from_db()
-        if campaign.state == Campaign.State.SCHEDULED:  # where jobs run at once, this one has
-            campaigns.commands.start(campaign)
-        while delivery.engine.drain(Stream.MARKETING, seconds=30):
-            pass
+    campaign = campaigns.commands.create(by=marketer, **choices)
+    campaign = campaigns.commands.submit(campaign, by=marketer)
+    campaigns.commands.approve(campaign, by=approver, seen=approval.digest(campaign), note="Reads well. Good to go.")
+    campaigns.commands.schedule(campaign, at=clock.now(), by=approver)
+    campaign.refresh_from_db()
+    if campaign.state == Campaign.State.SCHEDULED:  # where jobs run at once, this one has
+        campaigns.commands.start(campaign)
+    while delivery.engine.drain(Stream.MARKETING, seconds=30):
+        pass
     campaign.refresh_from_db()
     assert campaign.state == Campaign.State.FINISHED, campaign.state
-    Campaign.objects.filter(pk=campaign.pk).update(created_at=morning(days_ago + 2), updated_at=campaign.finished_at)
+    Campaign.objects.filter(pk=campaign.pk).update(
+        created_at=clock.now() - timedelta(days=2), updated_at=campaign.finished_at
+    )
     return campaign
 
 
 @contextmanager
-def _catching() -> Iterator[None]:
+def catching() -> Iterator[None]:
     """The mail catcher, for as long as this lasts."""
     loop = asyncio.new_event_loop()
     port = ways_out.mail_port()
@@ -112,7 +117,7 @@ def _catching() -> Iterator[None]:
         thread.join()
 
 
-def _engagement(campaign: Campaign) -> None:
+def _engagement(campaign: Campaign, timeline: Timeline) -> None:
     """Opens and clicks as a clinic sees them: most within a day, some by machines, a few who leave."""
     random = Random(f"{SEED} {campaign.started_at:%d}")
     sent = Delivery.objects.filter(origin_id=campaign.pk, outcome=Delivery.Outcome.SENT).order_by("contact_id")
@@ -145,12 +150,11 @@ def _engagement(campaign: Campaign) -> None:
         if number % 160 == 3:
             leaving.append((at + first, Delivery(id=delivery_id, contact_id=contact_id)))
     Event.objects.bulk_create(events, batch_size=2_000)
-    for at, delivered in sorted(leaving, key=lambda one: one[0]):
-        with clock.set_to(at):
-            consent.commands.opt_out(
-                delivered.contact_id,
-                campaign.topic_id,
-                source=Source.ONE_CLICK,
-                by=PATIENT,
-                delivery_id=delivered.id,
-            )
+    for at, delivered in leaving:
+        timeline.at(at, partial(_left, delivered, campaign))
+
+
+def _left(delivered: Delivery, campaign: Campaign) -> None:
+    consent.commands.opt_out(
+        delivered.contact_id, campaign.topic_id, source=Source.ONE_CLICK, by=PATIENT, delivery_id=delivered.id
+    )

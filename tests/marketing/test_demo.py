@@ -12,12 +12,17 @@ from consent.models import Act, LedgerEntry
 from contacts.models import Contact
 from contacts.queries import iter_open
 from content.models import Template
+from content.starters import STARTERS
 from core.purposes import Stream
-from delivery.models import Delivery, Relay, SmtpSession
+from delivery.models import Delivery, Relay, SendBatch, SmtpSession
 from marketing.demo.people import people
 from marketing.models import CapturedMail
 from tests.marketing.ports import free_port
 from tracking.models import Event
+from workflows import checks
+from workflows.definition import from_json
+from workflows.models import Enrolment, Notice, Workflow
+from workflows.ready_mails import MAILS
 
 TODAY = date(2026, 11, 20)
 
@@ -52,7 +57,7 @@ def test_the_first_run_is_worth_looking_at(monkeypatch: pytest.MonkeyPatch) -> N
     assert Contact.objects.count() == 2_000
     assert sum(len(page) for page in iter_open()) == 2_000
     assert {role for user in User.objects.all() for role in user.roles} == set(Role.values)
-    assert Template.objects.filter(starter=True).count() == 6
+    assert Template.objects.filter(starter=True).count() == len(STARTERS) + len(MAILS)
     assert sorted(Campaign.objects.values_list("state", flat=True)) == ["DRAFT", "FINISHED", "FINISHED", "IN_REVIEW"]
     acts = dict(LedgerEntry.objects.values_list("act").annotate(n=Count("pk")))
     assert acts[Act.OPT_IN] > 1_000
@@ -64,8 +69,9 @@ def test_the_first_run_is_worth_looking_at(monkeypatch: pytest.MonkeyPatch) -> N
     ]
 
     # The finished ones really went out: each recipient has one outcome, each mail lies in the mailbox.
+    ours = Delivery.objects.filter(origin__kind="campaign")
+    assert ours.count() == sum(Campaign.objects.values_list("audience_size", flat=True))
     outcomes = dict(Delivery.objects.values_list("outcome").annotate(n=Count("pk")))
-    assert sum(outcomes.values()) == sum(Campaign.objects.values_list("audience_size", flat=True))
     assert CapturedMail.objects.count() == outcomes["sent"]
     assert outcomes["failed"] > 0
     assert set(SmtpSession.objects.values_list("tls_version", flat=True)) == {"TLSv1.3"}
@@ -73,6 +79,20 @@ def test_the_first_run_is_worth_looking_at(monkeypatch: pytest.MonkeyPatch) -> N
     assert outcomes["sent"] * 0.3 < kinds["open"]
     assert kinds["click"] > 20
     assert kinds["unsubscribe"] > 0
+
+    # Journeys have run for weeks: people are on their way, have left, and some need somebody.
+    states = Counter(Workflow.objects.values_list("state", flat=True))
+    assert states == {"ACTIVE": 5, "DRAFT": 2}
+    statuses = Counter(Enrolment.objects.values_list("status", flat=True))
+    assert statuses["active"] > 50
+    assert statuses["left"] > 50
+    assert statuses["attention"] > 0
+    assert {"end", "event"} <= set(Enrolment.objects.filter(status="left").values_list("left_because", flat=True))
+    assert set(Enrolment.objects.filter(status="attention").values_list("trouble", flat=True)) == {"call_failed"}
+    assert Notice.objects.exists()
+    assert not SendBatch.objects.filter(done_at=None).exists()
+    for workflow in Workflow.objects.all():
+        assert checks.errors(from_json(workflow.draft), workflow=workflow) == [] or workflow.state == "ACTIVE"
 
     with pytest.raises(CommandError, match="empty database"):
         call_command("seed_demo")

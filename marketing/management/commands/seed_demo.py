@@ -8,12 +8,15 @@ from django.db import transaction
 from accounts.models import User
 from core import clock
 from marketing import ways_out
-from marketing.demo import clinic, history
+from marketing.demo import clinic, history, journeys
 from marketing.demo.people import COUNT, people
+from marketing.demo.timeline import Timeline
 
 
 class Command(BaseCommand):
-    help = "Fill an empty local run with a synthetic clinic: patients, consents, templates, segments, campaigns, staff."
+    help = (
+        "Fill an empty local run with a synthetic clinic: patients, consents, templates, segments, campaigns, journeys."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.LOCAL_RUN:
@@ -25,7 +28,11 @@ class Command(BaseCommand):
         sender = ways_out.ensure()
         with transaction.atomic():
             made = self._clinic()
-        history.campaigns_of(made, history.templates(made), sender)
+        timeline = Timeline()
+        history.campaigns_of(made, history.templates(made), sender, timeline)
+        journeys.journeys_of(made, timeline)
+        with history.catching():
+            timeline.run()
         self.stdout.write(f"Made in {time.monotonic() - began:.0f} s.")
 
     def _clinic(self) -> clinic.Clinic:
