@@ -12,7 +12,7 @@ from django.utils import timezone
 from core import clock
 from segments import queries as segments
 from workflows import words
-from workflows.definition import ByDate, ByHand, BySegment, Definition, Mail, WaitUntil, Webhook
+from workflows.definition import ByDate, ByHand, BySegment, Definition, Mail, WaitEvent, WaitUntil, Webhook
 from workflows.names import Names
 from workflows.simulate.assumptions import MAX_DAYS, Assumptions, Expected, Settings
 from workflows.simulate.history import awaited
@@ -26,8 +26,7 @@ def _percent(label: str, initial: float, help_text: str = "") -> forms.FloatFiel
         label=label,
         min_value=0,
         max_value=100,
-        initial=initial,
-        required=False,
+        initial=f"{initial:g}",
         help_text=help_text,
         widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
     )
@@ -51,7 +50,9 @@ class SimulationForm(forms.Form):
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"],
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
-    days = forms.IntegerField(label="Days", min_value=1, max_value=MAX_DAYS, initial=30)
+    days = forms.IntegerField(
+        label="Days", min_value=1, max_value=MAX_DAYS, initial=30, help_text=f"At most {MAX_DAYS}."
+    )
     how = forms.ChoiceField(
         label="What people do",
         choices=[
@@ -108,16 +109,22 @@ class SimulationForm(forms.Form):
             self.fields["share"] = _percent(label, usual.entering, f"What lets people in: {about.lower()}.")
         if any(isinstance(step, WaitUntil) and step.moment.property for step in steps):
             self.fields["ahead"] = forms.FloatField(
-                label="Days from the event to the date it carries", min_value=0, max_value=MAX_DAYS, initial=14
+                label="Days from the event to the date it carries", min_value=0, max_value=MAX_DAYS, initial="14"
             )
+        waited = {step.event or f"attribute:{step.attribute}" for step in steps if isinstance(step, WaitEvent)}
         self.expected: list[tuple[str, str, str]] = []
         for n, what in enumerate(awaited(self.definition)):
             key = what.removeprefix("attribute:")
             title = words.attribute(key, names) if what != key else words.event(what, names)
             percent, days = f"event{n}", f"event{n}_days"
-            self.fields[percent] = _percent(f"“{title}” happens to, of 100 people", 50)
+            # What steps wait for is common; what takes people out (a cancellation) is not.
+            self.fields[percent] = _percent(f"“{title}” happens to, of 100 people", 50 if what in waited else 5)
             self.fields[days] = forms.FloatField(
-                label="within so many days of entering", min_value=0, max_value=MAX_DAYS, initial=7, required=False
+                label="within so many days of entering",
+                min_value=0,
+                max_value=MAX_DAYS,
+                initial="7",
+                widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
             )
             self.expected.append((what, percent, days))
 

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from contacts.models import Kind
 from delivery.gate import Verdict
-from workflows.definition import ChangeList, Definition, Mail, SetAttribute, Webhook
+from workflows.definition import ByAttribute, ByConsent, ChangeList, Definition, Mail, SetAttribute, Webhook
 from workflows.simulate import gate
 from workflows.simulate.assumptions import Settings, befalls, drawn, read_after
+from workflows.simulate.entries import Entering
 from workflows.simulate.history import Occurred
 from workflows.simulate.knowing import Knowing
 from workflows.simulate.rules import Changed
@@ -68,6 +70,19 @@ class Acting(Knowing):
                 self._of(w.row).lists[node.segment] = node.change == "add"
                 self._tell_others(w, now)
 
+    def implied(self, row: int, entry: Entering, now: datetime) -> None:
+        """What lets somebody in says something of them: an opt-in, an opt-out, or what a value has become."""
+        match trigger := self.definition.trigger:
+            case _ if self.settings.entering == "all":
+                return
+            case ByConsent():
+                said = self._of(row)
+                (said.into if trigger.change == "given" else said.out)[trigger.topic] = now
+            case ByAttribute() if self.world.people.kinds.get(trigger.attribute, Kind.CODED) == Kind.CODED:
+                return
+            case ByAttribute() if "is" in entry.properties or len(trigger.becomes) == 1:
+                self._of(row).values[trigger.attribute] = entry.properties.get("is", *trigger.becomes[:1])
+
     def _of(self, row: int) -> Changed:
         return self.changed.setdefault(row, Changed())
 
@@ -98,8 +113,8 @@ class Acting(Knowing):
 
     def _ask(self, w: Walker, step: str, letter: Letter, now: datetime) -> None:
         mail, changed = self.world.mails[step], self.changed.get(w.row)
-        out = changed is not None and mail.topic in changed.out and changed.out[mail.topic] <= now
-        answer = gate.ask(mail, w.row, self.world.policy, now, recent=self.recent.get(w.row, ()), out=out)
+        word = changed.said(mail.topic, now) if changed is not None else ""
+        answer = gate.ask(mail, w.row, self.world.policy, now, recent=self.recent.get(w.row, ()), word=word)
         reason = str(answer.reasons[0]) if answer.reasons else ""
         if answer.verdict == Verdict.DEFER and answer.until is not None:
             if not letter.put_off:
@@ -134,5 +149,5 @@ class Acting(Knowing):
         if self.listens and (letter.opened_at or letter.clicked_at):
             self.at(at, self.news, w.row)
         if mail.topic and befalls(who, self.assumptions.unsubscribes, "unsubscribes", *name):
-            self._of(w.row).out.setdefault(mail.topic, at)
+            self._of(w.row).out[mail.topic] = at
             self.at(at, self.news, w.row)

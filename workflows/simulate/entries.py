@@ -31,10 +31,10 @@ from workflows.definition import (
     BySegment,
     BySent,
     Definition,
-    Moment,
     WaitUntil,
 )
 from workflows.errors import NotComplete, NotPossibleNow
+from workflows.intake import dates
 from workflows.models import Happening
 from workflows.simulate.assumptions import MAX_PEOPLE, Settings, drawn
 from workflows.simulate.history import shift
@@ -122,8 +122,9 @@ def _by_date(trigger: ByDate, settings: Settings, catalog: Catalog, among: Numbe
         ids = series(frame.columns["id"])
         for row in rows.tolist():
             value = moments.parsed(values[row])
-            for at, year in _moments(trigger, value, zones[row], settings):
-                index = happenings.date_index(UUID(bytes=ids[row]), key, values[row], year)
+            for day, at in _moments(trigger, value, zones[row], settings) if value else ():
+                assert value is not None
+                index = dates.entry(trigger, UUID(bytes=ids[row]), value, day, at).key_index
                 yield Entering(int(frame.numbers[row]), at, index)
 
 
@@ -153,24 +154,12 @@ def _may_come(frame: Frame, key: str, kind: str, trigger: ByDate, settings: Sett
 
 
 def _moments(
-    trigger: ByDate, value: date | datetime | None, there: ZoneInfo, settings: Settings
-) -> Iterator[tuple[datetime, int | None]]:
-    """The moments of the span, later than its start, each with the year it is of where it comes every year."""
-    if not trigger.yearly:
-        at = moments.around(value, trigger.moment, there)
-        if at is not None and settings.start < at <= settings.end:
-            yield at, None
-        return
-    at = moments.yearly(value, trigger.moment, there, settings.start)
-    while at is not None and at <= settings.end:
-        assert value is not None
-        years = range(at.year - 1, at.year + 2)
-        yield at, next(y for y in years if _of_year(value, trigger.moment, there, y) == at)
-        at = moments.yearly(value, trigger.moment, there, at)
-
-
-def _of_year(value: date | datetime, moment: Moment, there: ZoneInfo, year: int) -> datetime | None:
-    return moments.around(moments.in_year(value, year, there), moment, there)
+    trigger: ByDate, value: date | datetime, there: ZoneInfo, settings: Settings
+) -> list[tuple[date, datetime]]:
+    """The moments of the span, each with the day it is around."""
+    nears = (settings.start, settings.end) if trigger.yearly else (settings.start,)
+    found = {day: at for near in nears for day, at in dates.occurrences(trigger, value, there, near)}
+    return [(day, at) for day, at in found.items() if settings.start < at <= settings.end]
 
 
 # -- segments ---------------------------------------------------------------------------------------------------------
@@ -253,7 +242,9 @@ def _replayed(definition: Definition, settings: Settings, among: Numbers | None)
             continue
         if isinstance(trigger, ByAttribute) and not fits.change(trigger.was, trigger.becomes, what):
             continue
-        properties = what if isinstance(trigger, ByEvent) else {}
+        # Of a coded list only codes are told, which are no value of it.
+        told = isinstance(trigger, ByEvent) or not isinstance(what.get("is"), list)
+        properties = what if told else {}
         yield Entering(number, at + later, bytes(key) if key is not None else None, properties, pk)
 
 

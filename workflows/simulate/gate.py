@@ -30,16 +30,19 @@ class Mailed:
 
 
 def ask(
-    mail: Mailed, row: int, policy: Policy, now: datetime, *, recent: Sequence[datetime] = (), out: bool = False
+    mail: Mailed, row: int, policy: Policy, now: datetime, *, recent: Sequence[datetime] = (), word: str = ""
 ) -> Decision:
-    """May it leave now? `recent`: simulated commercial mails to the person; `out`: they opted out in the simulation."""
+    """May it leave now? `recent`: simulated commercial mails to the person; `word`: "in" or "out" of its topic, if they
+    said so in the simulation."""
     person = mail.recipients[row]
     if recent and mail.commercial and policy.cap_messages is not None and person.recent is not None:
         person = msgspec.structs.replace(person, recent=(*person.recent, *recent))
-    if out and mail.message.topic_id:
-        person = msgspec.structs.replace(person, consent=_opted_out(person.consent))
+    if word and mail.message.topic_id:
+        person = msgspec.structs.replace(person, consent=_said(person.consent, word, person.contact_id))
     return decide(mail.message, person, policy, now)
 
 
-def _opted_out(said: ConsentFacts | None) -> ConsentFacts:
-    return replace(said or NOTHING_SAID, opted_out=True, opted_in=None)
+def _said(known: ConsentFacts | None, word: str, basis: UUID) -> ConsentFacts:
+    if word == "out":
+        return replace(known or NOTHING_SAID, opted_out=True, opted_in=None)
+    return replace(known or NOTHING_SAID, opted_out=False, opted_out_all=False, opted_in=basis)

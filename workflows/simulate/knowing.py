@@ -10,6 +10,8 @@ from segments.dates import TIME_ZONE
 from workflows.definition import (
     Branch,
     BranchMail,
+    ByAttribute,
+    ByConsent,
     ChangeList,
     Definition,
     EventExit,
@@ -23,6 +25,7 @@ from workflows.definition import (
 )
 from workflows.engine.happened import changed_so
 from workflows.simulate.assumptions import Settings
+from workflows.simulate.history import Occurred
 from workflows.simulate.rules import Asked, Changed
 from workflows.simulate.walkers import Walker
 from workflows.simulate.world import World
@@ -38,20 +41,15 @@ class Knowing:
         self.exits = tuple(zip(definition.exits, world.exits, strict=True))
         self.walkers: defaultdict[int, list[Walker]] = defaultdict(list)
         self.changed: dict[int, Changed] = {}
-        steps = self.steps.values()
+        steps, trigger = self.steps.values(), definition.trigger
         rules = [*(r for some in world.cases.values() for r in some), *(r for r in world.exits if r)]
         rules += [world.only] if world.only else []
+        attributes = {step.attribute for step in steps if isinstance(step, SetAttribute)}
+        attributes |= {trigger.attribute} if isinstance(trigger, ByAttribute) else set()
+        lists = {step.segment for step in steps if isinstance(step, ChangeList) and step.segment}
+        speaks = settings.assumptions.unsubscribes > 0 or isinstance(trigger, ByConsent)
         #: Rules whose answer the journey itself can change.
-        self.moving = {
-            rule
-            for rule in rules
-            if rule.moves(
-                {step.attribute for step in steps if isinstance(step, SetAttribute)},
-                {step.segment for step in steps if isinstance(step, ChangeList) and step.segment},
-                mailed=bool(world.mails),
-                unsubscribed=settings.assumptions.unsubscribes > 0,
-            )
-        }
+        self.moving = {r for r in rules if r.moves(attributes, lists, mailed=bool(world.mails), speaks=speaks)}
 
     def facts(self, w: Walker, now: datetime) -> dict[str, Any]:  # noqa: PLR0911  one case a kind
         """What the step they are at asks, by the names of Facts; mails are asked about elsewhere."""
@@ -89,7 +87,7 @@ class Knowing:
         for way, rule in self.exits:
             match way:
                 case Unsubscribed():
-                    found.append(w.row in self.world.unsubscribed or self.is_out(w.row, now))
+                    found.append(self.is_out(w.row, now))
                 case EventExit():
                     found.append(self._happened(w, way.event, now, same_key=way.same_key))
                 case _:
@@ -98,9 +96,11 @@ class Knowing:
         return tuple(found)
 
     def is_out(self, row: int, now: datetime) -> bool:
-        """Whether they unsubscribed in the simulation."""
-        changed = self.changed.get(row)
-        return changed is not None and any(at <= now for at in changed.out.values())
+        """Whether they are out of everything, or of a topic of the mails, as was said last."""
+        if (changed := self.changed.get(row)) is None:
+            return row in self.world.unsubscribed
+        words = {changed.said(topic, now) for topic in (*changed.out, *changed.into)}
+        return "out" in words or ("in" not in words and row in self.world.unsubscribed)
 
     def holds(self, rule: Asked, row: int, now: datetime) -> bool:
         return self.world.rules.holds(rule, row, now, self.changed.get(row) if rule in self.moving else None)
@@ -130,10 +130,16 @@ class Knowing:
         for one in (*w.occurs, *self.world.history.occurred.get(w.row, ())):
             if one.what != what or one.at > now or (one.id and one.id == w.entered_by):
                 continue
-            if one.at < since and (here or not w.entered_by or one.id <= w.entered_by):
+            # What happened at the moment of arrival brought them here.
+            if not (one.at > since or (not here and (one.at == since or _after(one, w)))):
                 continue
             if same_key and w.key is not None and one.key != w.key:
                 continue
             if node is None or not one.said or changed_so(one.said, node.was, node.becomes):
                 return True
         return False
+
+
+def _after(one: Occurred, w: Walker) -> bool:
+    """Whether it was told after the event that let them in, whatever moment its sender gives it."""
+    return bool(not one.what.startswith("attribute:") and w.entered_by and one.id > w.entered_by)

@@ -1,7 +1,7 @@
 """A simulation's result as pages say it: with the words of the journey it was run with."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from functools import cached_property
 from typing import Any
 
@@ -11,12 +11,14 @@ from core.purposes import MessageClass, Purpose
 from delivery.reasons import Words
 from delivery.reasons import words as reason_words
 from workflows import graph, troubles, words
-from workflows.definition import Definition, Mail, from_json
+from workflows.definition import Branch, Definition, Mail, from_json
 from workflows.entry import REFUSALS
 from workflows.models import Simulation
+from workflows.moments import local
 from workflows.names import Names
 from workflows.simulate.assumptions import Settings
 from workflows.simulate.paths import Stop
+from workflows.simulate.world import zone
 
 _STUCK = {
     "nothing": "waits for something that did not come, and nothing ends the wait",
@@ -104,10 +106,10 @@ class Told:
 
     @property
     def days(self) -> dict[str, Any]:
-        """The chart of mails a day."""
-        rows = self.result["days"]
+        """The chart of mails a day, each at its beginning where the organization is."""
+        rows, there = self.result["days"], zone()
         return {
-            "x": [f"{date.fromisoformat(row[0]):%-d %b}" for row in rows],
+            "x": [local(date.fromisoformat(row[0]), time(), there) for row in rows],
             "series": [
                 {"label": "Sent", "values": [row[2] for row in rows]},
                 {"label": "Refused", "values": [row[3] for row in rows]},
@@ -117,9 +119,13 @@ class Told:
 
     @property
     def hours(self) -> dict[str, Any]:
+        """The chart of mails by hour of the day, from the first hour that has any to the last."""
+        counts = self.result["hours"]
+        used = [hour for hour, count in enumerate(counts) if count]
+        hours = range(used[0], used[-1] + 1) if used else range(0)
         return {
-            "x": [f"{hour}:00" for hour in range(24)],
-            "series": [{"label": "Mails", "values": self.result["hours"]}],
+            "x": [f"{hour} h" for hour in hours],
+            "series": [{"label": "Mails", "values": [counts[h] for h in hours]}],
         }
 
     @property
@@ -179,6 +185,7 @@ class Told:
                 "stop": stop,
                 "title": self.title(stop.step),
                 "why": self._why(stop),
+                "clause": self._clause(stop),
                 "mail": reason_words(stop.reason) if stop.reason else None,
             }
             for stop in stops
@@ -192,6 +199,10 @@ class Told:
             return "Still here when the simulation ends"
         if not stop.way:
             return words.left_label(stop.left)
-        reason = words.way_reason(node, stop.way, self.names)
-        parts = [words.note_label(stop.note), words.way_label(node, stop.way), reason]
+        parts = [words.note_label(stop.note), words.way_label(node, stop.way)]
         return " · ".join(dict.fromkeys(part for part in parts if part))
+
+    def _clause(self, stop: Stop) -> str:
+        """Of a branch the rule that held."""
+        node = self.definition.steps.get(stop.step)
+        return words.way_reason(node, stop.way, self.names) if isinstance(node, Branch) and stop.way else ""

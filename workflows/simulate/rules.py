@@ -61,8 +61,16 @@ class Changed:
     received: list[datetime] = field(default_factory=list)
     opened: list[datetime] = field(default_factory=list)
     clicked: list[datetime] = field(default_factory=list)
-    #: Topics they opted out of, and since when.
+    #: Topics they opted out of, or into, and since when: a later word lifts an earlier one.
     out: dict[UUID, datetime] = field(default_factory=dict)
+    into: dict[UUID, datetime] = field(default_factory=dict)
+
+    def said(self, topic: UUID | None, now: datetime) -> str:
+        """Their last word on a topic: "in", "out", or "" where the simulation has none."""
+        if topic is None:
+            return ""
+        words = [(at, word) for word, when in (("in", self.into), ("out", self.out)) if (at := when.get(topic))]
+        return max((w for w in words if w[0] <= now), default=(now, ""))[1]
 
 
 @dataclass(frozen=True)
@@ -84,14 +92,14 @@ class Asked:
     def by_zone(self) -> bool:
         return any(isinstance(clause, DateIs) and clause.contact for clause in self.clauses)
 
-    def moves(self, attributes: Iterable[str], lists: Iterable[UUID], *, mailed: bool, unsubscribed: bool) -> bool:
+    def moves(self, attributes: Iterable[str], lists: Iterable[UUID], *, mailed: bool, speaks: bool) -> bool:
         """Whether what the journey does can change the answer."""
         keys, changed = frozenset(attributes), frozenset(lists)
         return any(
             (isinstance(c, About) and c.attribute in keys)
             or (isinstance(c, InSegment) and c.segment in changed)
             or (mailed and isinstance(c, Engaged) and _any_mail(c))
-            or (unsubscribed and isinstance(c, TopicIs))
+            or (speaks and isinstance(c, TopicIs))
             for c in self.clauses
         )
 
@@ -192,8 +200,8 @@ class Rules:
         match node:
             case InSegment() if node.segment in changed.lists:
                 return changed.lists[node.segment] == node.inside
-            case TopicIs() if (since := changed.out.get(node.topic)) and since <= now:
-                return node.state == "opted_out"
+            case TopicIs() if word := changed.said(node.topic, now):
+                return node.state == f"opted_{word}"
             case Engaged() if _any_mail(node):
                 return self._engaged(node, row, now, changed)
         if isinstance(node, About) and node.attribute in changed.values:

@@ -72,6 +72,7 @@ class Run(Acting):
     def _enter(self, now: datetime, about: tuple[int, Entering]) -> None:
         row, entry = about
         before = self._before(row)
+        self.implied(row, entry, now)
         refusal = may_enter(self.definition.reentry, before, entry.key, now)
         if refusal is None and self.world.only is not None and not self.holds(self.world.only, row, now):
             refusal = Refusal.NOT_AMONG

@@ -24,7 +24,7 @@ from workflows import tiers
 from workflows.approval import rules_of
 from workflows.definition import (
     Branch,
-    ByDate,
+    ByAttribute,
     Definition,
     Goal,
     GoalExit,
@@ -125,8 +125,8 @@ def build(
 
 def _attributes(definition: Definition) -> Iterator[str]:
     """The attributes whose values themselves are asked for, or set."""
-    if isinstance(definition.trigger, ByDate):
-        yield definition.trigger.moment.attribute
+    if isinstance(definition.trigger, ByAttribute):
+        yield definition.trigger.attribute
     for step in definition.steps.values():
         match step:
             case WaitUntil() if step.moment.attribute:

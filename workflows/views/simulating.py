@@ -1,6 +1,5 @@
 """Simulations of a journey: what was foreseen, asking for another, and where one person would go."""
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,16 +12,13 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.policy import Action
 from accounts.queries import names_of
 from accounts.requests import StaffRequest, may
-from audit.models import Entry
 from contacts import listing, reveals
 from contacts import queries as contacts
 from contacts.forms import SearchForm
 from contacts.models import Contact
-from core import clock
 from core.errors import DomainError
-from core.sensitivity import Sensitivity
 from segments import search
-from workflows import queries, simulations, tiers
+from workflows import queries, simulations
 from workflows.definition import from_json
 from workflows.forms_simulate import SimulationForm
 from workflows.models import Simulation, Workflow, WorkflowVersion
@@ -33,8 +29,6 @@ from workflows.views.shared import exact, load, show
 
 State = Simulation.State
 PER_PAGE = 20
-#: Where a path says what somebody has, it is shown so long after its viewer revealed them, and said why.
-SHOWN_FOR = timedelta(minutes=15)
 #: More than so many mails in a week, unless the page is asked for another number.
 MANY = 3
 
@@ -174,21 +168,9 @@ def simulation_person(request: StaffRequest, workflow_id: UUID, simulation_id: U
     if simulation.state != State.FINISHED or not request.user.may(Action.WORKFLOWS_VIEW):
         return redirect("workflows:simulation", workflow.pk, simulation.pk)
     told = Told(simulation)
-    revealed = not _says_health(told) or _revealed_lately(request, contact_id)
-    if revealed:
-        stops = paths.read(simulation, contact.number, simulation.result["words"])
-        context["path"] = told.path(stops)
-        context["times"] = sorted({stop.sequence for stop in stops})
+    stops = paths.read(simulation, contact.number, simulation.result["words"])
+    context["path"] = told.path(stops)
+    context["times"] = len({stop.sequence for stop in stops})
+    # Which clause held says something of their health.
+    revealed = reveals.lately(contact_id, by=request.user)
     return show(request, "simulation_person", workflow, told=told, revealed=revealed, **context)
-
-
-def _says_health(told: Told) -> bool:
-    """Whether the way somebody goes can say what they have."""
-    return Sensitivity(tiers.tier_of(told.definition)).rank >= Sensitivity.PHI.rank
-
-
-def _revealed_lately(request: StaffRequest, contact_id: UUID) -> bool:
-    if not request.user.may(Action.CONTACTS_REVEAL):
-        return False
-    mine = Entry.objects.filter(action="contact.revealed", actor_id=request.user.as_actor().id)
-    return mine.filter(subject_id=contact_id, at__gt=clock.now() - SHOWN_FOR).exists()

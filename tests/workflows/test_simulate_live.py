@@ -1,0 +1,247 @@
+"""What the simulator foresees is what the engine does with the same people, dates, events and gate."""
+
+import random
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db.models import Min
+
+from contacts.models import Contact, Kind
+from core import clock
+from core.actors import SYSTEM
+from core.models import Organization
+from delivery import facts, outcomes
+from delivery.gate import Verdict, decide
+from delivery.ids import delivery_id
+from delivery.models import Delivery, Origin, SendBatch
+from segments import commands as segments
+from tests.workflows import factories as make
+from workflows import enrolling, happenings
+from workflows.definition import from_json
+from workflows.engine.run import run
+from workflows.enrolling import Entry
+from workflows.models import Enrolment, EventType, Happening, Transition, Workflow
+from workflows.simulate import entries, history, world
+from workflows.simulate.assumptions import Assumptions, Settings
+from workflows.simulate.run import simulate
+from workflows.simulate.trace import Trace
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unstarted")]
+
+DAYS = 28
+ZONES = ("America/New_York", "Europe/Berlin", "Pacific/Auckland", "Asia/Kolkata", None)
+#: (contact, sequence, visit, step, arrived, at, way, note)
+Row = tuple[UUID, int, int, str, datetime, datetime, str, str]
+
+
+class Door:
+    """Stands for delivery: the gate decides at the virtual moment; what may leave is handed over."""
+
+    def __init__(self) -> None:
+        self.later: dict[tuple[UUID, UUID], datetime] = {}
+
+    def work(self, now: datetime) -> bool:
+        """Whether a mail has an outcome now that had none."""
+        new = 0
+        for batch in SendBatch.objects.filter(done_at=None).select_related("origin"):
+            new += self._batch(batch, list(batch.contact_ids), now)
+            SendBatch.objects.filter(pk=batch.pk).update(done_at=now)
+        for (batch_id, who), due in list(self.later.items()):
+            if due <= now:
+                del self.later[batch_id, who]
+                new += self._batch(SendBatch.objects.select_related("origin").get(pk=batch_id), [who], now)
+        return new > 0
+
+    def _batch(self, batch: SendBatch, ids: list[UUID], now: datetime) -> int:
+        origin = Origin.objects.select_related("template_version", "sender__domain").get(pk=batch.origin_id)
+        about, rows = facts.of_origin(origin, now), []
+        for who, person in facts.people(ids, about, now).items():
+            answer = decide(about.facts, person.facts, about.policy, now)
+            if answer.verdict == Verdict.DEFER:
+                assert answer.until is not None
+                self.later[batch.pk, who] = answer.until
+                continue
+            # "unknown" counts as sent for journeys and for the frequency, and needs no connection to prove.
+            outcome = "unknown" if answer.verdict == Verdict.ALLOW else "refused"
+            number = delivery_id(origin.pk, who, batch.visit)
+            rows.append(outcomes.Row(number, who, outcome, now, answer.as_row(), tuple(answer.reasons)))
+        return outcomes.append(origin.pk, batch.pk, batch.visit, rows)
+
+
+def live(workflow: Workflow, news: list[happenings.New], settings: Settings) -> None:
+    """The real engine over the span: it is woken when something is due, happens, or a day begins."""
+    door, waiting = Door(), sorted(news, key=lambda one: one.at)
+    inside = Enrolment.objects.filter(workflow=workflow, status=Enrolment.Status.ACTIVE)
+    days = [at for zone in {"UTC", *filter(None, ZONES)} for at in entries.midnights(settings, ZoneInfo(zone))]
+    days.sort()
+    while True:
+        moments = [inside.aggregate(first=Min("wake_at"))["first"], *door.later.values()]
+        moments += [one.at for one in waiting[:1]] + days[:1]
+        now = min((moment for moment in moments if moment is not None), default=settings.end)
+        if now >= settings.end:
+            return
+        while waiting and waiting[0].at <= now:
+            one = waiting.pop(0)
+            happenings.write([one])
+            inside.filter(contact_id=one.contact_id, entered_at__lte=now).update(wake_at=now)
+        if days and days[0] <= now:
+            days.pop(0)
+            inside.filter(entered_at__lte=now).update(wake_at=now)
+        run(seconds=60, now=now)
+        while door.work(now):
+            made = Delivery.objects.filter(at=now).values_list("id", flat=True)
+            inside.filter(awaits__in=list(made)).update(wake_at=now)
+            run(seconds=60, now=now)
+
+
+def as_it_was(workflow: Workflow) -> list[Row]:
+    rows = Transition.objects.filter(enrolment__workflow=workflow).select_related("enrolment")
+    return sorted(
+        (t.enrolment.contact_id, t.enrolment.sequence, t.visit, t.step, t.arrived_at, t.at, t.way, _sent(t.note))
+        for t in rows
+    )
+
+
+def _sent(note: str) -> str:
+    return "sent" if note == "unknown" else note
+
+
+def as_foreseen(trace: Trace, ids: list[UUID]) -> list[Row]:
+    return sorted(
+        (ids[v.person], v.sequence, v.visit, v.step, v.arrived_at, v.at, v.way, v.note) for v in trace.all_visits()
+    )
+
+
+def people(chance: random.Random) -> list[UUID]:
+    """A dozen of all kinds: in several zones, without an address, about to be fifty, with dates all over the span."""
+    first = clock.now().date() - timedelta(days=DAYS)
+    return make.make_people(
+        12,
+        email=lambda n: None if n == 3 else f"walker{n}-{chance.random()}@example.com",
+        time_zone=lambda n: ZONES[n % len(ZONES)],
+        birth_date=lambda n: (
+            (first + timedelta(days=n)).replace(year=first.year - 50).isoformat() if n % 2 else "1999-05-05"
+        ),
+        visit=lambda n: f"{first + timedelta(days=chance.randrange(4, DAYS))}T{chance.randrange(24):02}:30:00Z",
+    )
+
+
+def journey(chance: random.Random, marked: str) -> dict[str, Any]:
+    """A random graph of ten steps: ways lead on, and one of them back over a wait."""
+    listed = str(segments.start_list(name="Marked", by=make.marketer()).pk)
+    fifty = make.rule({"attribute": "birth_date", "op": "age_at_least", "value": 50})
+    rules = [
+        fifty,
+        make.rule({"attribute": "mark", "op": "is", "value": marked}),
+        {"version": 2, "root": {"all": [{"segment": listed, "op": "in"}]}},
+        {"version": 2, "root": {"any": [fifty["root"], {"none": [{"attribute": "mark", "op": "is_empty"}]}]}},
+    ]
+    kinds: list[Any] = [
+        make.mail,
+        lambda: make.wait(days=chance.randrange(3), hours=chance.randrange(1, 40)),
+        lambda: make.wait_until("visit", days=chance.randrange(-2, 3), at=chance.choice(["", "02:30", "10:00"])),
+        lambda: {"kind": "wait_weekday", "weekdays": [chance.randrange(7)], "at": "09:15"},
+        lambda: {
+            "kind": "wait_event",
+            "event": "confirmed",
+            "same_key": False,
+            "since": chance.choice(["entered", "here"]),
+            "timeout": {"days": chance.randrange(1, 5)},
+        },
+        lambda: make.branch(*chance.sample(rules, 2)),
+        lambda: {"kind": "split", "seed": chance.randrange(9), "shares": [{"percent": 30}, {"percent": 70}]},
+        lambda: {"kind": "set_attribute", "attribute": "mark", "value": marked},
+        lambda: {"kind": "list", "segment": listed, "change": chance.choice(["add", "remove"])},
+    ]
+    order = [f"a{n}" for n in range(10)]
+    steps: dict[str, Any] = {"m": {**make.mail(), "exits": {"next": "a0"}}}
+    for n, key in enumerate(order):
+        made = chance.choice(kinds)()
+        later = [*order[n + 1 :], "e"]
+        ways = {
+            "mail": ("next", "refused"),
+            "wait_until": ("next", "past"),
+            "wait_event": ("happened", "timeout"),
+            "branch": ("1", "2", "else"),
+            "split": ("1", "2"),
+        }.get(made["kind"], ("next",))
+        steps[key] = {**made, "exits": {way: chance.choice(later[:3]) for way in ways}}
+    steps["a9"] = {"kind": "branch_mail", "mail": "m", "cases": ["refused"], "exits": {"refused": "e", "else": "back"}}
+    steps["back"] = {**make.wait(days=6, hours=5), "exits": {"next": "m"}}
+    steps["e"] = make.end()
+    exits = [
+        {"kind": "unsubscribed"},
+        {"kind": "event", "event": "cancelled", "same_key": False},
+        {"kind": "goal", "rule": {"version": 2, "root": {"all": [fifty["root"], rules[1]["root"]]}}},
+    ]
+    trigger = {"kind": "date", "moment": {"attribute": "visit", "days": -3, "at": "10:00"}}
+    return make.graph("m", steps, trigger=trigger, exits=exits)
+
+
+def walks(definition: dict[str, Any]) -> Iterator[str]:
+    """The steps that can be come to: others must not be there."""
+    seen, waiting = set(), [definition["start"]]
+    while waiting:
+        key = waiting.pop()
+        if key and key not in seen:
+            seen.add(key)
+            waiting += list(definition["steps"][key].get("exits", {}).values())
+    yield from seen
+
+
+@pytest.mark.parametrize("seed", [0, 4, 6])
+def test_the_simulator_foresees_exactly_what_the_engine_does(seed: int) -> None:
+    chance = random.Random(seed)
+    make.organization(time_zone="America/New_York")
+    Organization.objects.update(quiet_from_hour=20, quiet_until_hour=9, cap_messages=2, cap_days=4)
+    make.RelayFactory()
+    make.AttributeFactory(key="visit", kind=Kind.DATETIME)
+    make.AttributeFactory(key="mark")
+    kinds = {name: EventType.objects.create(name=name, name_index=happenings.name_index(name)) for name in NAMES}
+    ids = people(chance)
+    raw = journey(chance, "seen")
+    raw["steps"] = {key: step for key, step in raw["steps"].items() if key in set(walks(raw))}
+    workflow = make.make_workflow(raw)
+    version = make.live(workflow)
+    start = (clock.now() - timedelta(days=DAYS + 1)).replace(minute=0, second=0, microsecond=0)
+    settings = Settings(start, DAYS, version=version.pk, assumptions=Assumptions(0, 0, replay=True))
+    news = [
+        happenings.New(
+            Happening.Kind.EVENT, kinds[name].pk, who, start + timedelta(minutes=chance.randrange(DAYS * 1440))
+        )
+        for who in ids
+        for name in chance.choices(NAMES, weights=(8, 1), k=4)
+    ]
+    happenings.write(news)
+    definition = from_json(version.definition)
+    entering = entries.find(definition, settings)
+    made = world.build(workflow, definition, [one.number for one in entering], settings)
+    made.history = history.read(definition, settings, made.people.ids)
+    trace = simulate(definition, made, entering, settings)
+    Happening.objects.all().delete()
+
+    numbers = dict(Contact.objects.values_list("number", "pk"))
+    enrolling.enrol(
+        version, [Entry(numbers[one.number], one.key, None, one.at) for one in entering], at=start, by=SYSTEM
+    )
+    live(workflow, news, settings)
+
+    assert not Enrolment.objects.filter(status=Enrolment.Status.ATTENTION).exists()
+    assert as_foreseen(trace, made.people.ids) == as_it_was(workflow)
+    still = Enrolment.objects.filter(status=Enrolment.Status.ACTIVE, entered_at__lt=settings.end)
+    assert sorted((made.people.ids[t.person], t.sequence, t.visit, t.step, t.since) for t in trace.there) == sorted(
+        still.values_list("contact_id", "sequence", "visit", "step", "since")
+    )
+    mails = Delivery.objects.values_list("contact_id", "at", "outcome")
+    foreseen = [
+        (made.people.ids[m.person], m.at, {"sent": "unknown"}.get(m.outcome, m.outcome)) for m in trace.all_mails()
+    ]
+    assert sorted(foreseen) == sorted(mail for mail in mails if mail[2] != "cancelled")
+    assert len(trace.visits) > 20, "nothing went on in this journey"
+
+
+NAMES = ("confirmed", "cancelled")
