@@ -69,6 +69,9 @@ def _ride(size: int, kills: int, server: Server, folder: Path) -> None:
                             alive[place : place + 1] = workers.start(1, threads=3, **env)
                 wait_for(ride.finished, seconds=WITHIN, every=0.5)
                 wait_for(lambda: not _unsettled(), seconds=60, every=0.5)
+        except AssertionError:
+            print(workers.logs()[-5_000:], file=sys.stderr)
+            raise
         finally:
             workers.close()
         found = ride.wrong(sink.seen())

@@ -6,12 +6,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connection
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 
 import consent.commands
 import contacts.commands
+import segments.commands
 from consent.models import Source
 from contacts.models import Contact, Kind
+from contacts.queries import open_many
+from contacts.seal import key_of
 from core import clock
 from core.actors import SYSTEM
 from core.purposes import Stream
@@ -19,9 +24,10 @@ from delivery import engine as door
 from delivery.models import Delivery, Origin, Relay, SendBatch
 from tests.delivery.smtp import Catcher
 from tests.workflows import factories as make
+from tracking.models import Event
 from workflows import happenings
 from workflows.engine.run import run
-from workflows.models import Enrolment, EventType, Happening, Tally, Transition, VersionMail, Workflow
+from workflows.models import Call, Endpoint, Enrolment, EventType, Happening, Tally, Transition, VersionMail, Workflow
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unstarted")]
 
@@ -178,8 +184,6 @@ def test_a_wait_for_a_change_asks_what_it_was_and_became() -> None:
     placed = make.place(journey, people, at=NOON)
     for who, becomes in zip(people, ("closed", "lost"), strict=True):
         contact = Contact.objects.get(pk=who)
-        from contacts.seal import key_of
-
         sealed = happenings.sealed(who, {"was": "open", "is": becomes}, key=key_of(contact))
         happenings.write([happenings.New(Happening.Kind.ATTRIBUTE, state.pk, who, NOON, None, None, sealed)])
     run(seconds=5, now=NOON)
@@ -306,8 +310,6 @@ def test_each_time_through_a_loop_is_a_mail_of_its_own(relay: Relay, catcher: Ca
 def test_opens_and_clicks_of_a_person_choose_the_way_and_those_of_machines_do_not(
     relay: Relay, catcher: Catcher
 ) -> None:
-    from tracking.models import Event
-
     steps: dict[str, Any] = {
         "m": {**make.mail(track_opens=True, track_clicks=True), "exits": {"next": "w"}},
         "w": {**make.wait(hours=1), "exits": {"next": "b"}},
@@ -365,3 +367,105 @@ def test_overdue_people_pass_mails_over_until_they_wait_again() -> None:
     assert not SendBatch.objects.exists()
     run(seconds=5, now=NOON + timedelta(days=1))
     assert SendBatch.objects.count() == 1
+
+
+# -- segments, lists and what events said -----------------------------------------------------------------------------
+
+
+def test_who_is_not_in_the_segment_any_more_leaves_also_where_its_rule_was_changed_meanwhile() -> None:
+    make.AttributeFactory(key="plan", kind=Kind.TEXT)
+    gold, silver = (make.rule({"attribute": "plan", "op": "is", "value": value}) for value in ("gold", "silver"))
+    segment = segments.commands.create(name="Gold", rule=gold, by=SYSTEM)
+    exits = [{"kind": "segment_left", "segment": str(segment.pk)}]
+    journey = make.make_workflow(make.linear(make.wait(days=9), make.end(), exits=exits))
+    gilt, changed, plain = make.place(journey, make.make_people(3, plan=lambda i: ["gold", "gold", None][i]), at=NOON)
+    contacts.commands.set_values({changed.contact_id: {"plan": "silver"}}, by=SYSTEM)
+    run(seconds=5, now=NOON)
+    assert [again(one).left_because for one in (gilt, changed, plain)] == ["", "segment_left", "segment_left"]
+    segments.commands.edit(segment, name="Silver", rule=silver, by=SYSTEM)
+    wake(gilt)
+    run(seconds=5, now=NOON)
+    assert again(gilt).left_because == "segment_left"
+
+
+def test_a_list_somebody_was_just_put_on_counts_at_the_next_step() -> None:
+    kept = segments.commands.start_list(name="Asked", by=SYSTEM)
+    steps = {
+        "add": {"kind": "list", "segment": str(kept.pk), "change": "add", "exits": {"next": "in"}},
+        "in": {**make.branch(make.rule({"segment": str(kept.pk), "op": "in"})), "exits": {"1": "take", "else": "x"}},
+        "take": {"kind": "list", "segment": str(kept.pk), "change": "remove", "exits": {"next": "out"}},
+        "out": {**make.branch(make.rule({"segment": str(kept.pk), "op": "in"})), "exits": {"1": "x", "else": "e"}},
+        "e": make.end(),
+        "x": make.end(),
+    }
+    journey = make.make_workflow(make.graph("add", steps))
+    (one,) = make.place(journey, make.make_people(1), at=NOON)
+    run(seconds=5, now=NOON)
+    assert [step for step, _, _ in trace(one)] == ["add", "in", "take", "out", "e"]
+
+
+def test_what_the_event_said_that_let_somebody_in_sets_values_and_moments() -> None:
+    make.AttributeFactory(key="place", kind=Kind.TEXT)
+    booked = EventType.objects.create(
+        name="booked", name_index=happenings.name_index("booked"), properties={"at": "datetime", "place": "text"}
+    )
+    steps = {
+        "set": {"kind": "set_attribute", "attribute": "place", "property": "place", "exits": {"next": "w"}},
+        "w": {
+            "kind": "wait_until",
+            "moment": {"property": "at", "days": -1, "at": "10:00"},
+            "exits": {"next": "e", "past": "e"},
+        },
+        "e": make.end(),
+    }
+    journey = make.make_workflow(make.graph("set", steps, trigger={"kind": "event", "event": "booked"}))
+    (who,) = make.make_people(1, time_zone="America/New_York")
+    said = {"at": "2026-11-20T14:00:00Z", "place": "Elm Street"}
+    sealed = happenings.sealed(who, said, key=key_of(Contact.objects.get(pk=who)))
+    new = happenings.New(Happening.Kind.EVENT, booked.pk, who, NOON, None, None, sealed)
+    (one,) = make.place(journey, [who], at=NOON, happening_id=happenings.write([new])[0][0])
+    run(seconds=5, now=NOON)
+    assert again(one).wake_at == datetime(2026, 11, 19, 15, tzinfo=UTC)
+    assert open_many([who])[who].values["place"] == "Elm Street"
+
+
+def test_a_call_that_ended_sends_people_on_and_one_that_failed_for_good_needs_attention() -> None:
+    endpoint = Endpoint.objects.create(name="Till", url="https://till.example/hook", secret="s")
+    journey = make.make_workflow(make.linear({"kind": "webhook", "endpoint": str(endpoint.pk)}, make.end()))
+    done, failed, waiting = make.place(journey, make.make_people(3), at=NOON)
+    run(seconds=5, now=NOON)
+    calls = {one: Call.objects.get(enrolment=one) for one in (done, failed, waiting)}
+    assert all(again(one).awaits == call.pk for one, call in calls.items())
+    Call.objects.filter(pk=calls[done].pk).update(state="done")
+    Call.objects.filter(pk=calls[failed].pk).update(state="failed")
+    wake(done, failed, waiting)
+    run(seconds=5, now=NOON)
+    assert [(again(one).status, one.trouble) for one in calls] == [
+        ("left", ""),
+        ("attention", "call_failed"),
+        ("active", ""),
+    ]
+    assert Call.objects.count() == 3
+
+
+def test_the_number_of_statements_does_not_grow_with_the_people() -> None:
+    make.AttributeFactory(key="plan", kind=Kind.TEXT)
+    gold = make.rule({"attribute": "plan", "op": "is", "value": "gold"})
+    event_type("cancelled")
+    exits = [{"kind": "unsubscribed"}, {"kind": "event", "event": "cancelled"}]
+    steps = {
+        "b": {**make.branch(gold), "exits": {"1": "m", "else": "m"}},
+        "m": {**make.mail(), "exits": {"next": "e", "refused": "e"}},
+        "e": make.end(),
+    }
+    journey = make.make_workflow(make.graph("b", steps, exits=exits))
+    counts = []
+    for size in (3, 60):
+        make.place(journey, make.make_people(size, plan=lambda i: "gold" if i % 2 else None), at=NOON)
+        if counts == []:
+            run(seconds=5, now=NOON)  # reads the version
+            make.place(journey, make.make_people(size, plan=lambda i: "gold" if i % 2 else None), at=NOON)
+        with CaptureQueriesContext(connection) as caught:
+            assert run(seconds=5, now=NOON) == size
+        counts.append(len(caught))
+    assert counts[0] == counts[1] <= 40
