@@ -1,6 +1,7 @@
 """Forms of steps in plain language: from a step to fields and back. Groups of kinds are in forms_*.py."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
@@ -25,6 +26,15 @@ MOST = {"minutes": 2_600_000, "hours": 43_000, "days": 1_825, "weeks": 260}
 KINDS = {"text": Kind.TEXT, "number": Kind.NUMBER, "yes_no": Kind.BOOLEAN, "date": Kind.DATE, "datetime": Kind.DATETIME}
 
 Layout = tuple[str | tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a panel: its name, whether its fields stand side by side, and each with what the checks say of it."""
+
+    key: str
+    beside: bool
+    fields: list[tuple[BoundField, list[Problem]]]
 
 
 class PanelForm(forms.Form):
@@ -69,6 +79,17 @@ class PanelForm(forms.Form):
         """For which choices the fields were drawn, to be sent along with them."""
         return [(f"drawn-{chooser}", str(self.now(chooser) or "")) for chooser in self.drawn_for]
 
+    def asked(self) -> str:
+        """The names of the fields that are drawn, to be sent along with them."""
+        return " ".join(self.fields)
+
+    def _post_clean(self) -> None:
+        """What was not asked for yet is waited for, and no mistake."""
+        super()._post_clean()  # type: ignore[misc]
+        for name in [name for name in self.errors if "asked" in self.data and name not in self.data["asked"].split()]:
+            del self.errors[name]
+            self.waits = self.waits or "Not kept yet: go on with what is asked for now."
+
     def build(self) -> None:
         """Add the fields that hang on what is chosen."""
 
@@ -80,14 +101,14 @@ class PanelForm(forms.Form):
     def order(self) -> Layout:
         return self.layout
 
-    def rows(self) -> list[list[tuple[BoundField, list[Problem]]]]:
-        """The fields as they are drawn, each with what the checks say of it."""
+    def rows(self) -> list[Row]:
+        """The fields as they are drawn."""
         found = []
         for row in self.order():
             names = (row,) if isinstance(row, str) else row
             fields = [(self[name], self.problems.get(name, [])) for name in names if name in self.fields]
             if fields:
-                found.append(fields)
+                found.append(Row(names[0], not isinstance(row, str), fields))
         return found
 
     def elsewhere(self) -> list[Problem]:

@@ -67,11 +67,8 @@ class MomentFields(PanelForm):
         """`properties`: also dates of the event that let them in."""
         on = self.now("side") == "on"
         if not on:
-            # Where it was on the day until now, neither was asked for yet.
-            asked = not self.is_bound or "amount" in self.data
-            self.fields["amount"] = whole("How long", low=1, high=max(MOST.values()), required=asked)
-            self.fields["unit"] = pick("Unit", UNITS)
-            self.waits = "" if asked else "Not kept yet: enter how long."
+            self.fields["amount"] = whole("How long", low=1, high=max(MOST.values()))
+            self.fields["unit"] = pick("Unit", UNITS, required=True)
         self.fields["side"] = pick("Before or after", SIDES, required=True)
         self.fields["date"] = pick("Which date", self._dates(properties))
         if on or (self.now("unit") or "days") in DAYS:

@@ -1,7 +1,10 @@
 // Lay one drawing of a form over another: what is alike stays the same element, and keeps keyboard, caret and open list.
 
 const alike = (a, b) =>
-  a.nodeType === b.nodeType && a.nodeName === b.nodeName && a.type === b.type && a.dataset?.kind === b.dataset?.kind;
+  a.nodeType === b.nodeType && a.nodeName === b.nodeName && a.type === b.type && a.dataset?.kind === b.dataset?.kind && key(a) === key(b);
+
+const key = (node) => node?.dataset?.key;
+const keys = (nodes) => new Set(nodes.map(key).filter(Boolean));
 
 // White space between elements says nothing here, and would make equal trees differ.
 export function strip(root) {
@@ -32,12 +35,15 @@ function field(old, fresh, keep) {
 }
 
 // Children of `old` become those of `fresh`; `keep(field)`: its value is newer than the answer; `skip(element)`: leave
-// what stands in it.
+// what stands in it. A child with `data-key` is never taken for another one: what comes before it may come and go.
 export function morph(old, fresh, keep, skip) {
   const wanted = [...fresh.childNodes];
+  const [named, known] = [keys(wanted), keys([...old.childNodes])];
+  for (const child of [...old.childNodes]) if (key(child) && !named.has(key(child))) child.remove();
   wanted.forEach((next, n) => {
     const had = old.childNodes[n];
     if (!had) old.append(next);
+    else if (key(next) && !known.has(key(next))) had.before(next);
     else if (!alike(had, next)) had.replaceWith(next);
     else if (had.nodeType !== Node.ELEMENT_NODE) {
       if (had.data !== next.data) had.data = next.data;

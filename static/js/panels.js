@@ -5,6 +5,7 @@ import { build } from "./segments.js";
 
 const touched = new Set();
 let unsaved = false;
+let sent = "";
 
 const typing = (field) => field === document.activeElement && field.matches("textarea, input:not([type=checkbox], [type=radio])");
 
@@ -31,6 +32,7 @@ window.htmx.defineExtension("lay", {
 function opened(panel) {
   touched.clear();
   unsaved = false;
+  sent = "";
   const form = panel.querySelector("#rule-form");
   if (form && !form.dataset.built) {
     form.dataset.built = "1";
@@ -46,11 +48,26 @@ document.addEventListener("htmx:load", ({ detail: { elt } }) => {
   opened(panel);
 });
 
-document.addEventListener("htmx:beforeRequest", ({ target }) => {
-  if (target.id === "panel-form") touched.clear();
+// What somebody filled in, without what only says how the form was drawn.
+function filled(data) {
+  return new URLSearchParams([...data].filter(([name]) => !/^(csrfmiddlewaretoken|base|asked|drawn-.*)$/.test(name))).toString();
+}
+
+// A button does what it says once, when it is pressed; and what was kept already is not sent again.
+document.addEventListener("htmx:configRequest", (event) => {
+  const { target, detail } = event;
+  if (target.id !== "panel-form") return;
+  const pressed = detail.triggeringEvent?.type === "submit";
+  if (!pressed) detail.formData.delete("do");
+  const now = filled(detail.formData);
+  if (!pressed && now === sent) return event.preventDefault();
+  sent = pressed ? "" : now;
+  touched.clear();
 });
 document.addEventListener("htmx:afterRequest", ({ target, detail }) => {
-  if (target.id === "panel-form" && detail.successful) unsaved = touched.size > 0;
+  if (target.id !== "panel-form") return;
+  if (detail.successful) unsaved = touched.size > 0;
+  else sent = "";
 });
 document.addEventListener("input", ({ target }) => {
   if (!target.name || !target.closest("#panel-form")) return;
