@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 from django.db import connection, transaction
-from django.db.models import Count
+from django.db.models import Count, F
 
 from accounts.queries import person_of
 from core import clock
@@ -233,10 +233,11 @@ def carry_out(move_id: UUID) -> None:
     definition = from_json(move.definition)
     for old, step, to in _mapped(move):
         kept = to is not None and keeps(from_json(old.definition).steps.get(step), definition.steps[to])
-        while _move_some(move, old, step, to, kept):
-            Move.objects.filter(pk=move.pk).update(done=Moved.objects.filter(move=move).count(), seen_at=clock.now())
+        while some := _move_some(move, old, step, to, kept):
+            Move.objects.filter(pk=move.pk).update(done=F("done") + some, seen_at=clock.now())
     count = Moved.objects.filter(move=move).count()
-    Move.objects.filter(pk=move.pk).update(state=State.MOVED, done=count, total=count, seen_at=None)
+    ended = {"state": State.MOVED, "done": count, "total": count, "seen_at": None}
+    Move.objects.filter(pk=move.pk, state=State.MOVING).update(**ended)
     enqueue("workflows.run")
     enqueue("workflows.settle_move", move.pk, countdown=5)
 
@@ -296,40 +297,35 @@ def settle(move_id: UUID) -> bool:
     definition = from_json(move.definition)
     found: list[Fate] = []
     after = 0
-    while rows := list(Moved.objects.filter(move=move, pk__gt=after).order_by("pk")[:CHUNK]):
-        after = rows[-1].pk
-        found = fates.merge(found, fates.fold(_tracks(definition, rows)))
+    moved = Moved.objects.filter(move=move).order_by("enrolment").values_list("enrolment", flat=True)
+    while ids := list(moved.filter(enrolment__gt=after)[:CHUNK]):
+        after = ids[-1]
+        found = fates.merge(found, fates.fold(_tracks(definition, move, ids)))
+        Move.objects.filter(pk=move_id).update(seen_at=clock.now())
     now = clock.now()
     Move.objects.filter(pk=move_id).update(state=State.DONE, happened=fates.to_json(found), ended_at=now, seen_at=None)
     return True
 
 
-def _tracks(definition: Definition, rows: list[Moved]) -> Iterator[tuple[Group, Stop]]:
-    ids = [row.enrolment_id for row in rows]
-    now = {row.pk: row for row in Enrolment.objects.filter(pk__in=ids)}
-    start = {row.enrolment_id: row.visit for row in rows}
+_MOVED = ("enrolment", "visit", "from_version", "from_step", "to_step", "awaited")
+_NOW = ("pk", "step", "status", "left_because", "awaits", "trouble")
+
+
+def _tracks(definition: Definition, move: Move, ids: list[int]) -> Iterator[tuple[Group, Stop]]:
+    now = {pk: known for pk, *known in Enrolment.objects.filter(pk__in=ids).values_list(*_NOW)}
+    moved = list(Moved.objects.filter(move=move, enrolment__in=ids).values_list(*_MOVED))
+    start = {enrolment: visit for enrolment, visit, *_ in moved}
     passed: dict[int, list[tuple[str, datetime, UUID | None]]] = {}
-    for one in Transition.objects.filter(enrolment__in=ids).order_by("enrolment", "visit"):
-        if one.visit >= start[one.enrolment_id]:
-            passed.setdefault(one.enrolment_id, []).append((one.step, one.at, one.made))
-    for row in rows:
-        is_ = now.get(row.enrolment_id)
-        if is_ is None:  # the person was deleted meanwhile
-            continue
-        group = Group(row.from_version, row.from_step, row.to_step)
-        if not row.to_step:
-            yield group, Stop(f"{fates.LEFT}{Left.MOVED}")
-            continue
-        track = fates.Track(
-            passed.get(row.enrolment_id, ()),
-            row.awaited,
-            is_.step,
-            is_.status,
-            is_.left_because,
-            is_.awaits,
-            is_.trouble,
-        )
-        yield group, fates.followed(definition, track)
+    rows = Transition.objects.filter(enrolment__in=ids).order_by("enrolment", "visit")
+    for enrolment, visit, step, at, made in rows.values_list("enrolment", "visit", "step", "at", "made"):
+        if visit >= start[enrolment]:
+            passed.setdefault(enrolment, []).append((step, at, made))
+    for enrolment, _, version, old, to, awaited in moved:
+        if not to:
+            yield Group(version, old, to), Stop(f"{fates.LEFT}{Left.MOVED}")
+        elif enrolment in now:  # else the person was deleted meanwhile
+            track = fates.Track(passed.get(enrolment, ()), awaited, *now[enrolment])
+            yield Group(version, old, to), fates.followed(definition, track)
 
 
 def sweep() -> None:
