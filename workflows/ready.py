@@ -127,7 +127,7 @@ def screening(parts: Parts) -> Json:
         "call": _to(
             {
                 "kind": "tell", "name": "Somebody calls", "role": Role.MARKETER.value,
-                "text": "Invited twice to a mammogram, none seen yet. Please call.",
+                "text": "A mammogram is due, and mails have not brought one about. Please call.",
             },
             next="done",
         ),

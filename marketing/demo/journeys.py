@@ -97,7 +97,8 @@ class House:
             return
         engine.run(seconds=30)
         while delivery.engine.drain(Stream.MARKETING, seconds=30):
-            self.news = True
+            pass
+        self.news = True  # outcomes
         for endpoint in set(Call.objects.filter(state=Call.State.WAITING).values_list("endpoint", flat=True)):
             sending.work(endpoint, seconds=5, wire=_Takes())
 
@@ -110,7 +111,7 @@ def _begin(clinic: Clinic) -> None:
     due = Segment.objects.get(pk=screening.definition["trigger"]["segment"])
     numbers = membership.refresh(due).kept.members
     people = [Entry(who) for ids in membership.ids_of(numbers) for who in ids]
-    enrolling.enrol(screening, people[:120], at=clock.now(), by=marketer)
+    enrolling.enrol(screening, people[:70], at=clock.now(), by=marketer)
     _live(_told_elsewhere(clinic), clinic)
     refill = ready.start("refill", by=marketer)
     publishing.publish(refill, by=marketer)  # waits for the second person
