@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from segments.calendar import zone_called
 from segments.dates import TIME_ZONE
+from workflows import fits
 from workflows.definition import (
     Branch,
     BranchMail,
@@ -23,7 +24,6 @@ from workflows.definition import (
     WaitUntil,
     Webhook,
 )
-from workflows.engine.happened import changed_so
 from workflows.simulate.assumptions import Settings
 from workflows.simulate.history import Occurred
 from workflows.simulate.rules import Asked, Changed
@@ -135,7 +135,7 @@ class Knowing:
                 continue
             if same_key and w.key is not None and one.key != w.key:
                 continue
-            if node is None or not one.said or changed_so(one.said, node.was, node.becomes):
+            if node is None or not one.said or fits.change(node.was, node.becomes, one.said):
                 return True
         return False
 
