@@ -31,7 +31,7 @@ def holding(plan: Plan, people: Sequence[Person], known: Known) -> dict[int, tup
                 columns.append([person.contact_number in by_rule[place] for person in people])
             case EventExit():
                 about = plan.event_id(way.event)
-                whom = happened.to(people, Happening.Kind.EVENT, about, same_key=way.same_key)
+                whom = happened.to(people, Happening.Kind.EVENT, about, same_key=way.same_key and plan.keyed)
                 columns.append([person.id in whom for person in people])
     rows = zip(*columns, strict=True) if columns else [()] * len(people)
     return {person.id: tuple(row) for person, row in zip(people, rows, strict=True)}

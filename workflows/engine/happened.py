@@ -1,13 +1,13 @@
 """What happened to people since, as waits and exits ask it: from rows, in one statement for all of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
-from workflows import happenings
-from workflows.definition import Value, WaitEvent
+from workflows import fits, happenings
+from workflows.definition import WaitEvent
 from workflows.engine.known import Person
 from workflows.engine.plans import Plan
 from workflows.models import Happening
@@ -45,7 +45,7 @@ def awaited(plan: Plan, node: WaitEvent, people: Sequence[Person]) -> set[int]:
     """The enrolments of those to whom it happened what a step waits for."""
     here = node.since == "here"
     if node.event:
-        return to(people, Kind.EVENT, plan.event_id(node.event), same_key=node.same_key, here=here)
+        return to(people, Kind.EVENT, plan.event_id(node.event), same_key=node.same_key and plan.keyed, here=here)
     about = plan.attribute_id(node.attribute)
     if about is None or not (node.was or node.becomes):
         return to(people, Kind.ATTRIBUTE, about, here=here)
@@ -53,17 +53,7 @@ def awaited(plan: Plan, node: WaitEvent, people: Sequence[Person]) -> set[int]:
         cursor.execute(_EACH, _params(people, Kind.ATTRIBUTE, about, same_key=False, here=here))
         rows = cursor.fetchall()
     said = happenings.opened(happening for _, happening in rows)
-    return {pk for pk, happening in rows if changed_so(said.get(happening, {}), node.was, node.becomes)}
-
-
-def changed_so(change: Mapping[str, Any], was: Iterable[Value], becomes: Iterable[Value]) -> bool:
-    """Whether a value changed from one of these to one of those; none named: from and to whatever."""
-    return _among(change.get("was"), was) and _among(change.get("is"), becomes)
-
-
-def _among(value: object, values: Iterable[Value]) -> bool:
-    wanted = tuple(values)
-    return not wanted or any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in wanted)
+    return {pk for pk, happening in rows if fits.change(node.was, node.becomes, said.get(happening, {}))}
 
 
 def _params(people: Sequence[Person], kind: str, about: UUID, *, same_key: bool, here: bool) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from segments.frames import kinds_of
 from segments.rules import parse
 from segments.tree import Rule
 from workflows import happenings
-from workflows.definition import Branch, Definition, Goal, GoalExit, SegmentLeft, from_json
+from workflows.definition import Branch, ByDate, Definition, Goal, GoalExit, SegmentLeft, from_json
 from workflows.models import EventType, VersionMail, WorkflowVersion
 
 #: Plans a thread keeps in memory.
@@ -54,6 +54,11 @@ class Plan:
         if stamp != self._stamp:
             self._rules.clear()
         self._stamp, self._catalog = stamp, None
+
+    @property
+    def keyed(self) -> bool:
+        """Whether what let people in has a key that an event could have, too: a date has none."""
+        return not isinstance(self.definition.trigger, ByDate)
 
     def exit_rule(self, place: int) -> Asked:
         """The rule of an exit that has one: the goal, or being in the segment. Raises RuleError."""
