@@ -78,8 +78,13 @@ def open_origin(
 
 
 @transaction.atomic
-def add_batches(origin: Origin, contact_ids: Sequence[UUID], *, due_at: datetime, visit: str = "") -> int:
-    """Queue messages to these people, each once per visit; how many batches. Raises OriginCancelled."""
+def add_batches(
+    origin: Origin, contact_ids: Sequence[UUID], *, due_at: datetime, visit: str = "", start: bool = True
+) -> int:
+    """Queue messages to these people, each once per visit; how many batches. Raises OriginCancelled.
+
+    `start` False: another call in the same transaction has the sending begin, or the sweep.
+    """
     origin = _locked(origin.pk)
     if origin.state == Origin.State.CANCELLED:
         raise OriginCancelled("This sending was cancelled. Start a new one.")
@@ -91,6 +96,7 @@ def add_batches(origin: Origin, contact_ids: Sequence[UUID], *, due_at: datetime
     SendBatch.objects.bulk_create(batches)
     if batches:
         Origin.objects.filter(pk=origin.pk).update(drained_at=None)
+    if batches and start:
         enqueue("delivery.drain", str(origin.stream), queue=str(origin.stream))
     return len(batches)
 

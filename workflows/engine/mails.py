@@ -43,8 +43,10 @@ def hand_over(letters: Iterable[Letter], now: datetime) -> None:
     groups: dict[tuple[UUID, str], list[UUID]] = defaultdict(list)
     for letter in letters:
         groups[letter.origin_id, letter.visit].append(letter.contact_id)
+    last = dict(sorted(groups))
     for (origin_id, visit), people in sorted(groups.items()):
-        delivery.commands.add_batches(Origin(pk=origin_id), people, due_at=now, visit=visit)
+        start = last[origin_id] == visit  # one job for all of them
+        delivery.commands.add_batches(Origin(pk=origin_id), people, due_at=now, visit=visit, start=start)
 
 
 def outcomes(ids: Iterable[UUID]) -> dict[UUID, str]:

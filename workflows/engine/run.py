@@ -5,6 +5,7 @@ each step answers from what is so now.
 """
 
 import logging
+import random
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -41,6 +42,7 @@ def run(*, seconds: float, now: datetime | None = None) -> int:
         due = [version_id for version_id in claims.due(at) if version_id not in resting]
         if not due:
             return looked_at
+        random.shuffle(due)  # where time does not suffice for all, none is always last
         for version_id in due:
             try:
                 found = _in_parts(version_id, at, settings.WORKFLOWS_CLAIM)
