@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 State = Simulation.State
 
 #: A simulation nothing was heard of for so long is taken for lost; one that was begun so often is given up.
-LOST, ATTEMPTS = timedelta(seconds=90), 3
+LOST, ATTEMPTS = timedelta(minutes=3), 3
 #: At most so many wait or run at a time, of one journey; earlier ones beyond so many are forgotten.
 AT_ONCE, KEPT = 3, 50
 #: The start may lie so far from today.

@@ -21,6 +21,9 @@ from workflows.simulate.walkers import Letter, Walker
 from workflows.simulate.world import World
 from workflows.step import Effect
 
+#: So many looks at somebody between two signs of life.
+BEAT = 5_000
+
 
 class Acting(Knowing):
     def __init__(self, definition: Definition, world: World, settings: Settings) -> None:
@@ -39,14 +42,16 @@ class Acting(Knowing):
             self._ticket += 1
             heapq.heappush(self._queue, (moment, self._ticket, act, about))
 
-    def run_out(self) -> None:
-        """All of it, in order of time."""
+    def run_out(self, beat: Callable[[], None]) -> None:
+        """All of it, in order of time; `beat` is called now and then."""
         was = gc.isenabled()
         gc.disable()  # nothing but objects that stay are made: to look for garbage among them takes a third of the time
         try:
             while self._queue:
-                now, _, act, about = heapq.heappop(self._queue)
-                act(now, about)
+                for _ in range(min(len(self._queue), BEAT)):
+                    now, _, act, about = heapq.heappop(self._queue)
+                    act(now, about)
+                beat()
         finally:
             if was:
                 gc.enable()

@@ -124,7 +124,7 @@ class Told:
         used = [hour for hour, count in enumerate(counts) if count]
         hours = range(used[0], used[-1] + 1) if used else range(0)
         return {
-            "x": [f"{hour} h" for hour in hours],
+            "x": [str(hour) for hour in hours],
             "series": [{"label": "Mails", "values": [counts[h] for h in hours]}],
         }
 
@@ -199,8 +199,7 @@ class Told:
             return "Still here when the simulation ends"
         if not stop.way:
             return words.left_label(stop.left)
-        parts = [words.note_label(stop.note), words.way_label(node, stop.way)]
-        return " · ".join(dict.fromkeys(part for part in parts if part))
+        return words.note_label(stop.note) or words.way_label(node, stop.way)
 
     def _clause(self, stop: Stop) -> str:
         """Of a branch the rule that held."""

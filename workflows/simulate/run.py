@@ -27,8 +27,8 @@ ROUNDS = 100
 
 
 class Run(Acting):
-    def all(self, entering: Iterable[tuple[int, Entering]], tick: Callable[[int], None]) -> Trace:
-        """`entering`: rows and what lets them in; `tick` hears of each virtual day that begins."""
+    def all(self, entering: Iterable[tuple[int, Entering]], tick: Callable[[int | None], None]) -> Trace:
+        """`entering`: rows and what lets them in; `tick` hears of each virtual day that begins, and of None between."""
         self.awaited = awaited(self.definition)
         for row, entry in entering:
             self.at(entry.at, self._enter, (row, entry))
@@ -39,7 +39,7 @@ class Run(Acting):
             self.at(self.settings.start + timedelta(days=day), lambda _, day: tick(day), day)
         for moment in self._new_days():
             self.at(moment, self._new_day)
-        self.run_out()
+        self.run_out(lambda: tick(None))
         self.trace.there = [
             There(w.row, w.sequence, w.place.visit, w.place.step, w.place.since, w.due, w.trouble)
             for some_walkers in self.walkers.values()
@@ -165,7 +165,7 @@ def simulate(
     entering: Sequence[Entering],
     settings: Settings,
     *,
-    tick: Callable[[int], None] = lambda day: None,
+    tick: Callable[[int | None], None] = lambda day: None,
 ) -> Trace:
     """The whole span. `entering` as workflows.simulate.entries finds them; who is not in the world does not enter."""
     rows = {number: row for row, number in enumerate(world.people.numbers.tolist())}

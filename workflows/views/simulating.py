@@ -169,7 +169,8 @@ def simulation_person(request: StaffRequest, workflow_id: UUID, simulation_id: U
         return redirect("workflows:simulation", workflow.pk, simulation.pk)
     told = Told(simulation)
     stops = paths.read(simulation, contact.number, simulation.result["words"])
-    context["path"] = told.path(stops)
+    context["path"] = path = told.path(stops)
+    context["clauses"] = any(line["clause"] for line in path)
     context["times"] = len({stop.sequence for stop in stops})
     # Which clause held says something of their health.
     revealed = reveals.lately(contact_id, by=request.user)
