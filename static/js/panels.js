@@ -38,7 +38,8 @@ function opened(panel) {
     form.dataset.built = "1";
     build(form);
   }
-  (panel.querySelector("[autofocus]") ?? panel.querySelector("h2"))?.focus();
+  // Not where somebody only chose a step on the map, and goes on there.
+  if (!panel.closest("[data-quiet]")) (panel.querySelector("[autofocus]") ?? panel.querySelector("h2"))?.focus();
 }
 
 document.addEventListener("htmx:load", ({ detail: { elt } }) => {
@@ -78,13 +79,29 @@ addEventListener("beforeunload", (event) => {
   if (unsaved) event.preventDefault();
 });
 
-// Escape goes back: from the builder to its panel, from a panel to the canvas.
+// What a map asks for anew does not take away what somebody has typed since.
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const form = document.getElementById("panel-form");
+  const again = form && detail.target.id === "panel-body" && detail.requestConfig.verb === "get" && detail.pathInfo.requestPath === form.getAttribute("action");
+  if (again && unsaved) detail.shouldSwap = false;
+});
+
+// Escape goes back: from the builder to its panel, from a panel to the canvas, once what was typed is kept.
+function close(panel) {
+  const go = () => panel.dispatchEvent(new CustomEvent("panel-close", { bubbles: true }));
+  if (!unsaved) return go();
+  document.getElementById("panel-form").addEventListener("htmx:afterRequest", ({ detail }) => detail.successful && go(), { once: true });
+  document.activeElement.blur();
+}
+
 document.addEventListener("keydown", (event) => {
   const panel = event.key === "Escape" && !event.defaultPrevented && event.target.closest?.("#panel-body");
   if (!panel || document.querySelector("details[data-menu][open]")) return;
   event.preventDefault();
-  (panel.querySelector("[data-back]") ?? panel.querySelector("[data-panel-close]")).click();
+  const back = panel.querySelector("[data-back]");
+  if (back) back.click();
+  else close(panel);
 });
 document.addEventListener("click", ({ target }) => {
-  if (target.closest("[data-panel-close]")) target.dispatchEvent(new CustomEvent("panel-close", { bubbles: true }));
+  if (target.closest("[data-panel-close]")) close(target.closest("#panel-body"));
 });

@@ -1,5 +1,5 @@
 // What somebody can do, by mouse, keyboard or list alike: each asks what it needs by a menu, edits, and says what it did.
-import { OPTIONAL, RULES, TRIGGER, loose, placesOf, places, region, target } from "./workflow-graph.js";
+import { OPTIONAL, RULES, TRIGGER, loose, placesOf, region, target } from "./workflow-graph.js";
 import * as edits from "./workflow-edits.js";
 import { openMenu } from "./workflow-menu.js";
 
@@ -129,8 +129,8 @@ export class Actions {
   moveFrom(id, at) {
     if (!this.isStep(id)) return this.journey.refuse("What starts the journey stays at its top.");
     const with_ = region(this.definition, id).steps.size - 1;
-    const items = places(this.definition)
-      .filter((place) => edits.mayMove(this.definition, id, place))
+    const items = edits
+      .placesFor(this.definition, id)
       .map((place) => ({ label: capital(this.cards.place(place)), help: this.leads(place), look: () => this.journey.look(place), run: () => this.move(id, place) }));
     if (!items.length) return this.journey.refuse("There is no other place to move it to.");
     openMenu({ title: `Move ‘${this.cards.title(id)}’${with_ ? ` with ${many(with_, "step")} of its ways` : ""} to…`, at, groups: [{ items }] });

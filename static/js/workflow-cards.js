@@ -34,6 +34,10 @@ export class Cards {
     const { order, back } = read(this.definition);
     this.order = order;
     this.back = back;
+    this.places = new Map(order.map((id, n) => [id, n + 1]));
+    this.twins = new Map();
+    for (const id of order) this.twins.set(this.title(id), (this.twins.get(this.title(id)) || 0) + 1);
+    this.drawn = null;
   }
 
   // What is wrong with the journey as a whole stands at its trigger, or at its rules.
@@ -52,8 +56,7 @@ export class Cards {
   // Told apart from others of the same title.
   name(id) {
     const title = this.title(id);
-    if (!this.order.includes(id) || !this.order.some((other) => other !== id && this.title(other) === title)) return title;
-    return `${title} (step ${this.order.indexOf(id) + 1})`;
+    return this.twins.get(title) > 1 && this.places.has(id) ? `${title} (step ${this.places.get(id)})` : title;
   }
 
   // The server's words, as long as they are about this kind of step.
@@ -75,6 +78,11 @@ export class Cards {
   }
 
   all() {
+    this.drawn ??= this.make();
+    return this.drawn;
+  }
+
+  make() {
     const cards = new Map([
       [TRIGGER, this.top_card(TRIGGER, this.trigger, "bolt", "trigger")],
       [RULES, this.top_card(RULES, this.rules, "compliance", "rules")],
@@ -101,7 +109,7 @@ export class Cards {
     const problems = this.problemsOf(id);
     const numbers = this.numbers && this.numbersOf(id);
     const from = incoming(this.definition, id).map((place) => this.place(place));
-    const where = `Step ${this.order.indexOf(id) + 1} of ${this.order.length}, ${from.length ? from.join(", and ") : "nothing leads here"}`;
+    const where = `Step ${this.places.get(id)} of ${this.order.length}, ${from.length ? from.join(", and ") : "nothing leads here"}`;
     const counted = numbers?.map(({ value, label }) => `${value} ${label}`).join(", ");
     return {
       kind: step.kind, icon: kind.icon, tone: kind.tone, title, summary, ...problems,

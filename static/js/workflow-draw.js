@@ -78,14 +78,19 @@ export class Drawing {
     // In the order of reading, for whoever goes through the page element by element.
     let last = null;
     for (const id of plan.nodes.keys()) {
-      const element = this.node(id);
-      if (last && last.nextSibling !== element && element !== document.activeElement) last.after(element);
+      const element = this.element(id);
+      if (last && last.nextSibling !== element && !element.contains(document.activeElement)) last.after(element);
       last = element;
     }
   }
 
-  node(id) {
+  element(id) {
     return this.made.get(`card ${id}`)?.element;
+  }
+
+  // What of a card takes the keyboard: it says everything the card shows.
+  node(id, element = this.element(id)) {
+    return element?.querySelector(".back");
   }
 
   // An element of that name, made anew only where what it shows has changed.
@@ -94,7 +99,10 @@ export class Drawing {
     const old = this.made.get(name);
     if (old?.shows === shows) return old.element;
     const element = old?.element || el("g");
-    element.replaceChildren(...make(element));
+    const parts = make(element);
+    // One that stays is not taken out, or the keyboard would lose its place.
+    for (const child of [...element.childNodes]) if (!parts.includes(child)) child.remove();
+    for (const part of parts) if (part.parentNode !== element) element.append(part);
     if (!old) parent.append(element);
     this.made.set(name, { element, shows });
     return element;
@@ -102,23 +110,25 @@ export class Drawing {
 
   card(id, box, card) {
     const name = `card ${id}`;
-    const shows = JSON.stringify([box.width, box.height, card]);
+    const { aria, list, ...seen } = card;
+    const shows = JSON.stringify([box.width, box.height, seen]);
     const element = this.keep(name, new Set(), this.cards, shows, (g) => {
       g.setAttribute("class", `card ${card.tone}${card.problem ? ` ${card.problem}` : ""}`);
       g.dataset.step = id;
-      g.setAttribute("role", "button");
-      g.setAttribute("aria-roledescription", "step");
-      g.setAttribute("aria-label", card.aria);
-      if (!g.hasAttribute("tabindex")) g.setAttribute("tabindex", "-1");
-      return this.inside(id, box, card);
+      const back = g.querySelector(".back") || el("rect", { class: "back", role: "button", "aria-roledescription": "step", tabindex: -1, rx: 10 });
+      back.setAttribute("width", box.width);
+      back.setAttribute("height", box.height);
+      return [back, ...this.inside(id, box, card)];
     });
+    const back = this.node(id, element);
+    if (back.getAttribute("aria-label") !== aria) back.setAttribute("aria-label", aria);
     element.style.transform = `translate(${box.x}px, ${box.y}px)`;
     return name;
   }
 
   inside(id, box, card) {
     const { width, height } = box;
-    const parts = [el("title", {}, card.full), el("rect", { class: "back", width, height, rx: 10 })];
+    const parts = [el("title", {}, card.full)];
     if (card.kind === "end") {
       parts.push(icon(this.icons.stop, 14, 11, 18), text(40, 25, clip(card.title, width - 62, "600 13.5px"), "title"));
     } else if (id === RULES) {

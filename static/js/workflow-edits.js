@@ -1,6 +1,6 @@
 // What can be done to a journey. Each takes a definition and gives a new one, or throws Refused; the old one stays as
 // it was, so that undoing is going back to it.
-import { OPTIONAL, TRIGGER, above, incoming, loose, placesOf, reachable, read, region, key, target } from "./workflow-graph.js";
+import { OPTIONAL, TRIGGER, above, incoming, loose, places, placesOf, reachable, read, region, key, target } from "./workflow-graph.js";
 
 export const MAX_STEPS = 200;
 export class Refused extends Error {}
@@ -104,9 +104,10 @@ export function remove(definition, id, to) {
   return drop(definition, without(left, new Set([id])), id, id, to);
 }
 
-export function mayMove(definition, id, place) {
+// The places a step can be moved to.
+export function placesFor(definition, id) {
   const { steps } = region(definition, id);
-  return !steps.has(place.from) && target(definition, place) !== id;
+  return places(definition).filter((place) => !steps.has(place.from) && target(definition, place) !== id);
 }
 
 // Move a step, and what hangs on it up to where its ways meet, to another place; the gap closes.

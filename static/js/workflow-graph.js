@@ -52,7 +52,25 @@ export function placesOf(definition, id) {
 
 export const follow = (definition, id) => placesOf(definition, id).map((place) => target(definition, place)).filter(Boolean);
 
-export const incoming = (definition, id) => places(definition).filter((place) => target(definition, place) === id);
+// Definitions never change in place: what was read of one is so as long as it is there.
+function once(work) {
+  const known = new WeakMap();
+  return (definition) => {
+    if (!known.has(definition)) known.set(definition, work(definition));
+    return known.get(definition);
+  };
+}
+
+const arrivals = once((definition) => {
+  const found = new Map();
+  for (const place of places(definition)) {
+    const to = target(definition, place);
+    if (to) found.set(to, [...(found.get(to) || []), place]);
+  }
+  return found;
+});
+
+export const incoming = (definition, id) => arrivals(definition).get(id) || [];
 
 // These steps and all that come after them; what comes after one in `but` is not looked at.
 export function reachable(definition, starts, but = new Set()) {
@@ -69,7 +87,7 @@ export function reachable(definition, starts, but = new Set()) {
 }
 
 // Steps in the order of reading (each after those that lead to it, first ways first), and the ways that lead back.
-export function read(definition) {
+export const read = once((definition) => {
   const state = new Map();
   const back = new Set();
   const done = [];
@@ -97,7 +115,7 @@ export function read(definition) {
     done.push(...part.reverse());
   }
   return { order: done, back };
-}
+});
 
 export const order = (definition) => read(definition).order;
 
@@ -105,45 +123,38 @@ export const order = (definition) => read(definition).order;
 export function region(definition, id) {
   const { back } = read(definition);
   const ways = (step) => placesOf(definition, step).filter((place) => !back.has(key(place)));
-  const below = new Set();
+  // Where they come together lies on each of its ways, so also on this one: the nearest such step.
+  const path = [];
+  for (let [place] = ways(id); place; [place] = ways(path.at(-1))) {
+    const to = target(definition, place);
+    if (to === null) break;
+    path.push(to);
+  }
+  for (const join of path) {
+    const steps = upTo(id, join, (step) => ways(step).map((place) => target(definition, place)));
+    if (steps) return { steps, join };
+  }
+  // Its ways end, or go on elsewhere: what can only be reached through it belongs to it.
+  const reached = reachable(definition, [definition.start]).has(id);
+  const others = reachable(definition, reached ? [definition.start] : [definition.start, ...loose(definition)], new Set([id]));
+  const below = reachable(definition, [id]);
+  return { steps: new Set([...below].filter((step) => step === id || !others.has(step))), join: null };
+}
+
+// The steps from `id` on that come before `join`; null where one of their ways ends without it.
+function upTo(id, join, next) {
+  const found = new Set([id]);
   const waiting = [id];
   while (waiting.length) {
-    for (const place of ways(waiting.pop())) {
-      const to = target(definition, place);
-      if (to && !below.has(to)) {
-        below.add(to);
-        waiting.push(to);
-      }
+    const after = next(waiting.pop());
+    if (!after.length || after.includes(null)) return null;
+    for (const to of after) {
+      if (to === join || found.has(to)) continue;
+      found.add(to);
+      waiting.push(to);
     }
   }
-  const within = (join) => {
-    const found = new Set([id]);
-    const stack = [id];
-    let ends = false;
-    while (stack.length) {
-      const step = stack.pop();
-      const places = ways(step);
-      if (!places.length) ends = true;
-      for (const place of places) {
-        const to = target(definition, place);
-        if (to === null) ends = true;
-        else if (to !== join && !found.has(to)) {
-          found.add(to);
-          stack.push(to);
-        }
-      }
-    }
-    return { found, ends };
-  };
-  let best = null;
-  for (const join of below) {
-    const { found, ends } = within(join);
-    if (!ends && (!best || found.size < best.steps.size)) best = { steps: found, join };
-  }
-  if (best) return best;
-  // Its ways end, or go on elsewhere: what can only be reached through it belongs to it.
-  const others = reachable(definition, [definition.start, ...loose(definition)], new Set([id]));
-  return { steps: new Set([id, ...[...below].filter((step) => !others.has(step))]), join: null };
+  return found;
 }
 
 // Steps nothing leads to, but for the start.
@@ -156,18 +167,13 @@ export function loose(definition) {
 
 // Steps that come before this one, nearest first.
 export function above(definition, id) {
-  const from = new Map();
-  for (const place of places(definition)) {
-    const to = target(definition, place);
-    if (to) from.set(to, [...(from.get(to) || []), place.from]);
-  }
   const seen = new Set();
   const waiting = [id];
   while (waiting.length)
-    for (const step of from.get(waiting.shift()) || [])
-      if (step !== TRIGGER && !seen.has(step)) {
-        seen.add(step);
-        waiting.push(step);
+    for (const { from } of incoming(definition, waiting.shift()))
+      if (from !== TRIGGER && !seen.has(from)) {
+        seen.add(from);
+        waiting.push(from);
       }
   seen.delete(id);
   return [...seen];

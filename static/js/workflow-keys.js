@@ -5,8 +5,7 @@ export class Keys {
   constructor(journey) {
     this.journey = journey;
     this.came = new Map();
-    journey.svg.addEventListener("keydown", (event) => this.map(event));
-    journey.listRoot.addEventListener("keydown", (event) => this.map(event));
+    journey.stage.addEventListener("keydown", (event) => this.map(event));
     document.addEventListener("keydown", (event) => this.page(event));
     document.addEventListener("copy", (event) => this.clipboard(event));
     document.addEventListener("paste", (event) => this.clipboard(event));

@@ -1,6 +1,11 @@
+const FORGETS_AFTER_MS = 1000;
+let typed = "";
+let forget = 0;
+
 // A menu at a place of the page: by mouse, by arrows, by its first letters. Focus goes back to where it came from.
 export function openMenu({ title, groups, at, opener }) {
   closeMenu();
+  typed = "";
   const menu = document.createElement("div");
   menu.className = "journey-menu";
   menu.setAttribute("role", "menu");
@@ -86,9 +91,6 @@ function outside(event) {
   if (!event.target.closest(".journey-menu")) closeMenu();
 }
 
-let typed = "";
-let forget = 0;
-
 function keys(event) {
   const items = [...event.currentTarget.querySelectorAll("[role=menuitem]")];
   const now = items.indexOf(document.activeElement);
@@ -103,7 +105,7 @@ function keys(event) {
   } else if (event.key.length === 1 && (event.key !== " " || typed) && !event.ctrlKey && !event.metaKey) {
     event.preventDefault();
     clearTimeout(forget);
-    forget = setTimeout(() => (typed = ""), 700);
+    forget = setTimeout(() => (typed = ""), FORGETS_AFTER_MS);
     typed += event.key.toLowerCase();
     items.find((item) => item.textContent.toLowerCase().startsWith(typed))?.focus();
   }

@@ -1,7 +1,7 @@
 // The mouse (or a finger) on the map: choose, drag steps and new ones to a plus, drag a plus onto a step, pan.
 import { RULES, TRIGGER, key, places, target } from "./workflow-graph.js";
 import { el } from "./workflow-draw.js";
-import { mayMove } from "./workflow-edits.js";
+import { placesFor } from "./workflow-edits.js";
 
 const STARTS_AFTER = 5; // pixels: less is a click
 const REACH = 90; // pixels around a plus
@@ -149,7 +149,7 @@ export class Pointer {
     ghost.append(journey.icon(icon), title);
     document.body.append(ghost);
     const { definition } = journey.draft;
-    const open = places(definition).filter((place) => !step || mayMove(definition, step, place));
+    const open = step ? placesFor(definition, step) : places(definition);
     journey.root.classList.add("carrying");
     journey.dim(step);
     journey.offer(open);

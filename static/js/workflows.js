@@ -6,7 +6,7 @@ import { Cards } from "./workflow-cards.js";
 import { Draft, ask } from "./workflow-draft.js";
 import { Drawing, clip, wide } from "./workflow-draw.js";
 import { same } from "./workflow-edits.js";
-import { RULES, START, TRIGGER, incoming, key, places, placesOf, target } from "./workflow-graph.js";
+import { RULES, TRIGGER, incoming, key, places, placesOf, target } from "./workflow-graph.js";
 import { Keys } from "./workflow-keys.js";
 import { layout } from "./workflow-layout.js";
 import { List } from "./workflow-list.js";
@@ -15,6 +15,7 @@ import { Pointer } from "./workflow-pointer.js";
 import { View } from "./workflow-view.js";
 
 const NUMBERS_EVERY_MS = 5000;
+const LIST_AFTER_MS = 250;
 const LABEL_WIDTH = 190;
 const STATES = { loading: "Loading…", saved: "Saved", saving: "Saving…" };
 
@@ -23,6 +24,7 @@ class Journey {
     this.root = root;
     this.svg = root.querySelector(".journey-map");
     this.listRoot = root.querySelector(".journey-list");
+    this.stage = root.querySelector(".journey-stage");
     this.panel = root.querySelector(".journey-panel");
     this.editable = "edits" in root.dataset;
     this.palette = JSON.parse(document.getElementById("journey-palette").textContent);
@@ -53,9 +55,9 @@ class Journey {
     this.draft.addEventListener("merged", () => this.say("Somebody else changed this journey meanwhile. Both changes are in it now."));
     this.draft.addEventListener("state", () => this.told());
     this.root.addEventListener("click", (event) => this.click(event));
-    this.svg.addEventListener("focusin", (event) => this.at(event.target.closest("[data-step]")?.dataset.step));
+    // Not on the map itself: a browser gives what listens for focus the keyboard, too.
+    this.stage.addEventListener("focusin", (event) => this.at(event.target.closest("[data-step]")?.dataset.step));
     document.addEventListener("panel-close", () => this.select(null, { focus: true }));
-    document.addEventListener("htmx:load", ({ target }) => this.quiet(target));
     document.addEventListener("journey-menu-closed", () => this.unlook());
     // A panel saved its step: what it saved is drawn, and undoing takes it back.
     document.addEventListener("draft-saved", () => this.draft.reload(`changing ‘${this.selected ? this.cards.title(this.selected) : "the journey"}’`));
@@ -84,7 +86,7 @@ class Journey {
     } else this.begin();
     this.stops();
     if (had && document.activeElement !== this.drawing.node(this.stop)) this.focus(this.stop);
-    this.list.draw(this.cards, { selected: this.selected, seen: this.seen === "list" });
+    this.listSoon();
     this.problems();
     for (const [name, stack] of [["undo", draft.past], ["redo", draft.future]]) {
       const button = this.root.querySelector(`[data-act="${name}"]`);
@@ -93,14 +95,24 @@ class Journey {
     this.freshen();
   }
 
+  // Behind the map the list may come a moment later.
+  listSoon() {
+    clearTimeout(this.soon);
+    const draw = () => this.list.draw(this.cards, { selected: this.selected, seen: this.seen === "list" });
+    if (this.seen === "list") draw();
+    else this.soon = setTimeout(draw, LIST_AFTER_MS);
+  }
+
   // Everything's place; thought out anew only where something stands or is called differently.
   lay() {
     const { definition } = this.draft;
     const label = (place, to) => clip(to ? `Back to ‘${this.cards.title(to)}’` : this.cards.label(place), LABEL_WIDTH, "550 12.5px");
-    const all = [START, ...this.cards.order.flatMap((id) => placesOf(definition, id))];
-    const shape = all.map((place) => {
-      const to = target(definition, place);
-      return [key(place), to, label(place), to && this.cards.back.has(key(place)) ? label(place, to) : ""];
+    const shape = [TRIGGER, ...this.cards.order].map((id) => {
+      const all = placesOf(definition, id);
+      return all.map((place) => {
+        const to = target(definition, place);
+        return [key(place), to, all.length > 1 && label(place), to && this.cards.back.has(key(place)) && label(place, to)];
+      });
     });
     const ends = this.cards.order.filter((id) => definition.steps[id].kind === "end");
     const shows = JSON.stringify([shape, this.cards.order, ends, Boolean(this.numbers)]);
@@ -129,7 +141,7 @@ class Journey {
     for (const id of this.plan.nodes.keys()) {
       const node = this.drawing.node(id);
       node.setAttribute("tabindex", id === this.stop && this.seen === "map" ? "0" : "-1");
-      node.classList.toggle("selected", id === this.selected);
+      this.drawing.element(id).classList.toggle("selected", id === this.selected);
       if (id === this.selected) node.setAttribute("aria-current", "true");
       else node.removeAttribute("aria-current");
     }
@@ -249,7 +261,8 @@ class Journey {
     if (!this.editable) return this.facts(id, enter);
     if (this.draft.unsaved && !(await this.draft.save())) return;
     if (this.loaded?.id !== id) return;
-    this.loaded.quiet = !enter;
+    // A panel takes the keyboard when it opens; not where somebody only chose a step on the map.
+    this.panel.toggleAttribute("data-quiet", !enter);
     const { triggerUrl, rulesUrl, stepUrl } = this.panel.dataset;
     const url = id === TRIGGER ? triggerUrl : id === RULES ? rulesUrl : stepUrl.replace("STEP", encodeURIComponent(id));
     this.fetch(url);
@@ -267,13 +280,6 @@ class Journey {
     window.htmx.process(link);
     link.click();
     setTimeout(() => link.remove(), 30_000);
-  }
-
-  // A panel takes the keyboard when it opens; not where somebody only chose a step on the map.
-  quiet(panel) {
-    if (panel.id !== "panel-body" || !this.loaded?.quiet || !panel.contains(document.activeElement)) return;
-    this.loaded.quiet = false;
-    this.focus(this.loaded.id);
   }
 
   // A step that changed behind its open panel is shown anew: undone, merged, or led elsewhere.
@@ -333,7 +339,7 @@ class Journey {
 
   markStep(id) {
     this.unlook();
-    this.drawing.node(id)?.classList.add("over");
+    this.drawing.element(id)?.classList.add("over");
   }
 
   look(place) {
@@ -360,7 +366,7 @@ class Journey {
 
   dim(id) {
     for (const card of this.svg.querySelectorAll(".dimmed")) card.classList.remove("dimmed");
-    if (id) this.drawing.node(id).classList.add("dimmed");
+    if (id) this.drawing.element(id).classList.add("dimmed");
   }
 
   beside(id) {
