@@ -66,9 +66,10 @@ def _matched(rule: object, inside: BitMap, now: datetime) -> BitMap:
     return BitMap(rules.among(rule, inside, now)) if len(inside) <= FEW else rules.everybody(rule, now)
 
 
+# Who is due is woken already; were they looked at just before, the next look finds them again.
 _WAKE = """
 UPDATE workflows_enrolment SET wake_at = LEAST(wake_at, %s)
-WHERE version_id = %s AND contact_number = ANY(%s) AND status = 'active'
+WHERE version_id = %s AND contact_number = ANY(%s) AND status = 'active' AND (wake_at IS NULL OR wake_at > %s)
 """
 
 
@@ -77,5 +78,5 @@ def _wake(version_id: UUID, numbers: Iterable[int], now: datetime) -> int:
     if not some:
         return 0
     with connection.cursor() as cursor:
-        cursor.execute(_WAKE, [now, version_id, some])
+        cursor.execute(_WAKE, [now, version_id, some, now])
         return int(cursor.rowcount)

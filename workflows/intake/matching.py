@@ -43,6 +43,8 @@ def matched(watched: Watched) -> bool:
     begun = Cursor.objects.filter(source="happenings").exists()
     first = min(version.since for version in watched.versions)
     with window("happenings", HAPPENINGS, since=EVER if begun else first) as found:
+        if found.empty:
+            return False
         columns = "id, kind, about, contact_id, key_index, at"
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT * FROM ({HAPPENINGS.new(columns)}) n ORDER BY id", found.params)  # noqa: S608

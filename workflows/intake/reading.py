@@ -38,11 +38,12 @@ class Table:
     name: str
     wanted: Sequence[str] = ("true",)
 
-    def new(self, columns: str) -> str:
-        """The rows of a window; its params are Window.params."""
+    def new(self, columns: str, *, first: int | None = None) -> str:
+        """The rows of a window, or at least the `first` so many by transaction; its params are Window.params."""
+        few = "" if first is None else f" ORDER BY xid LIMIT {first}"
         asked = f"SELECT {columns} FROM {self.name} WHERE at >= %(since)s AND"  # noqa: S608  constants of this room
         some = [
-            f"{asked} {wanted} AND {which}"
+            f"({asked} {wanted} AND {which}{few})"
             for wanted in self.wanted
             for which in (
                 "xid >= %(first)s AND xid < %(before)s AND xid <> ALL(%(unfinished)s::bigint[])",
@@ -57,6 +58,8 @@ class Window:
     """Rows that nobody has read yet: those in [first, before) but for the unfinished, and the late ones."""
 
     params: dict[str, Any]
+    #: There are none.
+    empty: bool = False
     #: There are more behind it.
     more: bool = False
 
@@ -65,13 +68,18 @@ class Window:
 def window(source: str, table: Table, *, since: datetime, young: datetime | None = None) -> Iterator[Window]:
     """The next rows of a source, in one transaction with what is made of them; the cursor moves at its end.
 
-    Rows from before `since` never count; transactions with rows after `young` are taken as not ended yet.
+    Rows from before `since` never count; transactions with rows after `young` are taken as not ended yet. Only for
+    who reads alone. Where nothing came nothing is written.
     """
     with transaction.atomic():
-        kept = Cursor.objects.select_for_update().filter(source=source).first()
+        kept = Cursor.objects.filter(source=source).first()
         known = Ended(kept.before_xid, tuple(kept.unfinished)) if kept else Ended(0)
         now = ended()
         found = Window(_params(known, now, since))
+        if kept is not None and not _any(table, found.params):
+            found.empty = True
+            yield found
+            return
         if young is not None:
             too_young = _xids(table, "at > %(young)s", {**found.params, "young": young})
             now = Ended(now.before, tuple({*now.unfinished, *too_young}))
@@ -83,9 +91,13 @@ def window(source: str, table: Table, *, since: datetime, young: datetime | None
             late = [xid for xid in found.params["late"] if xid <= last]
             found.params |= {"before": now.before, "unfinished": list(now.unfinished), "late": late}
         yield found
-        Cursor.objects.update_or_create(
-            source=source, defaults={"before_xid": now.before, "unfinished": sorted(now.unfinished)}
-        )
+        _move(source, now)
+
+
+def _move(source: str, to: Ended) -> None:
+    Cursor.objects.update_or_create(
+        source=source, defaults={"before_xid": to.before, "unfinished": sorted(to.unfinished)}
+    )
 
 
 def _params(known: Ended, now: Ended, since: datetime) -> dict[str, Any]:
@@ -99,6 +111,12 @@ def _params(known: Ended, now: Ended, since: datetime) -> dict[str, Any]:
     }
 
 
+def _any(table: Table, params: dict[str, Any]) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT EXISTS ({table.new('xid', first=1)})", params)
+        return bool(cursor.fetchone()[0])
+
+
 def _xids(table: Table, which: str, params: dict[str, Any]) -> Collection[int]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT DISTINCT xid FROM ({table.new('xid, at')}) n WHERE {which}", params)  # noqa: S608
@@ -109,7 +127,7 @@ def _last(table: Table, params: dict[str, Any]) -> int | None:
     """The transaction up to which rows are enough for once; None: all are."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT xid FROM ({table.new('xid')}) n ORDER BY xid OFFSET {SIZE} LIMIT 1",  # noqa: S608
+            f"SELECT xid FROM ({table.new('xid', first=SIZE + 1)}) n ORDER BY xid OFFSET {SIZE} LIMIT 1",  # noqa: S608
             params,
         )
         row = cursor.fetchone()
@@ -131,6 +149,4 @@ SOURCES = ("consent", "tracking", "deliveries", "happenings")
 def rest(sources: Collection[str], mark: Ended) -> None:
     """Nobody listened to these at `mark`: what they told until then is read by none."""
     for source in sources:
-        Cursor.objects.update_or_create(
-            source=source, defaults={"before_xid": mark.before, "unfinished": list(mark.unfinished)}
-        )
+        _move(source, mark)

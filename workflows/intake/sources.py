@@ -58,6 +58,8 @@ def consents(watched: Watched) -> bool:
         return False
     given, withdrawn = watched.about(Kind.GIVEN), watched.about(Kind.WITHDRAWN)
     with window("consent", CONSENT, since=since) as found:
+        if found.empty:
+            return False
         params = {**found.params, "given": given, "withdrawn": withdrawn}
         if given or withdrawn:
             _run(_WORDS.format(new=CONSENT.new("number, act, topic_id, contact_id, at")), params)
@@ -92,6 +94,8 @@ def engagement(watched: Watched) -> bool:
     kinds = sorted({kind for kind, _ in watched.triggers if kind in (Kind.OPENED, Kind.CLICKED)})
     young = clock.now() - SETTLED
     with window("tracking", TRACKING, since=since, young=young) as found:
+        if found.empty:
+            return False
         theirs = _THEIRS.format(new=TRACKING.new("origin_id, contact_id"))
         params = {
             **found.params,
@@ -123,6 +127,8 @@ def deliveries(watched: Watched) -> bool:
         return False
     mailings = watched.about(Kind.SENT)
     with window("deliveries", DELIVERIES, since=since) as found:
+        if found.empty:
+            return False
         if mailings:
             _run(
                 _SENT.format(new=DELIVERIES.new("origin_id, contact_id, outcome, at")),
