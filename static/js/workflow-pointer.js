@@ -5,7 +5,7 @@ import { placesFor } from "./workflow-edits.js";
 
 const STARTS_AFTER = 5; // pixels: less is a click
 const REACH = 90; // pixels around a plus
-const EDGE = 48;
+const EDGE = 24;
 const EDGE_SPEED = 12;
 
 export class Pointer {
@@ -162,13 +162,16 @@ export class Pointer {
       journey.offer(null);
       journey.unlook();
     };
+    const aim = (now) => {
+      over = this.nearest(now, open);
+      if (over) journey.mark(over);
+      else journey.unlook();
+    };
     return {
       move: (now) => {
         ghost.style.transform = `translate(${now.clientX + 12}px, ${now.clientY + 12}px)`;
-        over = this.nearest(now, open);
-        if (over) journey.mark(over);
-        else journey.unlook();
-        this.drift(now);
+        aim(now);
+        this.drift(now, aim);
       },
       end: () => {
         done();
@@ -210,16 +213,19 @@ export class Pointer {
       journey.root.classList.remove("carrying");
       journey.unlook();
     };
+    const aim = (now) => {
+      const { x, y } = journey.view.inside(now.clientX, now.clientY);
+      const half = (y - way.plus.y) / 2;
+      line.setAttribute("d", `M${way.plus.x} ${way.plus.y}C${way.plus.x} ${way.plus.y + half} ${x} ${y - half} ${x} ${y}`);
+      const id = document.elementFromPoint(now.clientX, now.clientY)?.closest?.("[data-step]")?.dataset.step;
+      over = journey.actions.isStep(id) && id !== place.from && target(journey.draft.definition, place) !== id ? id : null;
+      if (over) journey.markStep(over);
+      else journey.unlook();
+    };
     return {
       move: (now) => {
-        const { x, y } = journey.view.inside(now.clientX, now.clientY);
-        const half = (y - way.plus.y) / 2;
-        line.setAttribute("d", `M${way.plus.x} ${way.plus.y}C${way.plus.x} ${way.plus.y + half} ${x} ${y - half} ${x} ${y}`);
-        const id = document.elementFromPoint(now.clientX, now.clientY)?.closest?.("[data-step]")?.dataset.step;
-        over = journey.actions.isStep(id) && id !== place.from && target(journey.draft.definition, place) !== id ? id : null;
-        if (over) journey.markStep(over);
-        else journey.unlook();
-        this.drift(now);
+        aim(now);
+        this.drift(now, aim);
       },
       end: () => {
         done();
@@ -230,7 +236,7 @@ export class Pointer {
   }
 
   // At the border of the map it comes along.
-  drift(event) {
+  drift(event, aim) {
     cancelAnimationFrame(this.frame);
     if (!event) return;
     const { left, right, top, bottom } = this.journey.svg.getBoundingClientRect();
@@ -239,6 +245,7 @@ export class Pointer {
     const dy = event.clientY < top + EDGE ? EDGE_SPEED : event.clientY > bottom - EDGE ? -EDGE_SPEED : 0;
     if (!dx && !dy) return;
     this.journey.view.pan(dx, dy);
-    this.frame = requestAnimationFrame(() => this.drift(event));
+    aim(event);
+    this.frame = requestAnimationFrame(() => this.drift(event, aim));
   }
 }

@@ -58,9 +58,9 @@ export class View {
   fit() {
     const { width, height } = this.size();
     const { x, y, width: w, height: h } = this.box;
-    this.scale = Math.min(1, Math.max(MIN, Math.min((width - MARGIN) / w, (height - MARGIN) / h)));
+    this.scale = Math.min(1, Math.max(MIN, Math.min((width - 2 * MARGIN) / w, (height - 2 * MARGIN) / h)));
     this.x = (width - w * this.scale) / 2 - x * this.scale;
-    this.y = Math.max(MARGIN / 2, (height - h * this.scale) / 2) - y * this.scale;
+    this.y = Math.max(MARGIN, (height - h * this.scale) / 2) - y * this.scale;
     this.apply();
   }
 

@@ -1,0 +1,452 @@
+"""The canvas in a real browser, by mouse and by keyboard alone: everything drawn is kept, and nothing is lost."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from accounts.policy import Role
+from tests import browser
+from tests.accounts.factories import UserFactory
+from tests.workflows.factories import end, graph, linear, make_draft, make_people, make_workflow, place, wait
+from workflows import drawing
+from workflows.models import Workflow
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+EMPTY: dict[str, Any] = {"version": 1}
+
+
+def opened(page: Any, workflow: Workflow, name: str = "edit") -> Any:
+    """The page of the journey, its map drawn, for a marketer who has just signed in."""
+    page.emulate_media(reduced_motion="reduce")  # cards stand where they go at once
+    browser.sign_in(page, UserFactory(roles=[Role.MARKETER.value]))
+    return drawn(page, workflow, name)
+
+
+def drawn(page: Any, workflow: Workflow, name: str = "edit") -> Any:
+    page.goto(reverse(f"workflows:{name}", args=[workflow.pk]))
+    page.wait_for_selector(".journey:not([aria-busy])")
+    return page
+
+
+def kept(page: Any) -> dict[str, Any]:
+    """The draft, once the page says that it is saved."""
+    page.wait_for_function("() => document.querySelector('.journey-state').textContent === 'Saved'")
+    draft: dict[str, Any] = Workflow.objects.get().draft
+    return draft
+
+
+def read(draft: dict[str, Any], step: str | None = "") -> Any:
+    """A journey without loops as nested lists: kinds one after the other, decisions with their ways."""
+    step = draft.get("start") if step == "" else step
+    if not step:
+        return []
+    node = draft["steps"][step]
+    exits = node.get("exits", {})
+    if set(exits) <= {"next"}:
+        return [node["kind"], *read(draft, exits.get("next"))]
+    return [{node["kind"]: {way: read(draft, to) for way, to in sorted(exits.items())}}]
+
+
+def said(page: Any) -> str:
+    return str(page.inner_text("#announcer"))
+
+
+def focused(page: Any) -> str:
+    return str(page.evaluate("() => document.activeElement.getAttribute('aria-label') || document.activeElement.id"))
+
+
+# -- by mouse ---------------------------------------------------------------------------------------------------------
+
+
+def plus(page: Any, place: str) -> Any:
+    return page.locator(f'.journey-map [data-plus="{place}"]')
+
+
+def only(draft: dict[str, Any], kind: str) -> str:
+    [found] = [step for step, node in draft["steps"].items() if node["kind"] == kind]
+    return found
+
+
+def drag(page: Any, what: Any, to: Any) -> None:
+    """As a hand does it: press, move in steps, let go; with all of the map in sight."""
+    page.get_by_role("button", name="Show all of it").click()
+    for spot in (what, to):
+        spot.wait_for(state="visible")
+    start, stop = what.bounding_box(), to.bounding_box()
+    page.mouse.move(start["x"] + start["width"] / 2, start["y"] + start["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(start["x"] + start["width"] / 2 + 12, start["y"] + start["height"] / 2 + 12)
+    page.mouse.move(stop["x"] + stop["width"] / 2, stop["y"] + stop["height"] / 2, steps=6)
+    page.mouse.up()
+
+
+def test_a_journey_is_drawn_by_mouse(page: Any) -> None:
+    opened(page, make_draft(EMPTY))
+    plus(page, "~trigger start").click()
+    page.get_by_role("menuitem", name="Send a mail").click()
+    page.wait_for_selector("#panel-title")
+    page.locator("[data-panel-close]").click()
+    assert read(kept(page)) == ["mail"]
+
+    # A kind is dragged in front of it, and one behind it.
+    drag(page, page.locator("[data-kind=wait]"), plus(page, "~trigger start"))
+    draft = kept(page)
+    drag(page, page.locator("[data-kind=wait_event]"), plus(page, f"{only(draft, 'mail')} next"))
+    draft = kept(page)
+    page.locator("[data-panel-close]").click()
+    asks = only(draft, "wait_event")
+    assert [node["kind"] for node in draft["steps"].values()].count("wait") == 1
+    drag(page, page.locator("[data-kind=tell]"), plus(page, f"{asks} timeout"))
+    kept(page)
+    page.locator("[data-panel-close]").click()
+    drag(page, page.locator("[data-kind=end]"), plus(page, f"{asks} happened"))
+    draft = kept(page)
+    page.locator("[data-panel-close]").click()
+    ways = {"happened": ["end"], "timeout": ["tell"]}
+    assert read(draft) == ["wait", "mail", {"wait_event": ways}]
+
+    # A step is dragged elsewhere; the gap closes.
+    card = page.locator(f'.card[data-step="{only(draft, "tell")}"]')
+    drag(page, card, plus(page, f"{only(draft, 'wait')} next"))
+    draft = kept(page)
+    assert read(draft)[:3] == ["wait", "tell", "mail"]
+
+    # A way is dragged onto a step: the ways join. Undo and redo go back and forth, and are kept as well.
+    drag(page, plus(page, f"{asks} timeout"), page.locator(f'.card[data-step="{only(draft, "end")}"]'))
+    joined = kept(page)
+    assert joined["steps"][asks]["exits"] == {"happened": only(draft, "end"), "timeout": only(draft, "end")}
+    page.get_by_role("button", name="Undo").click()
+    assert kept(page) == draft
+    page.get_by_role("button", name="Redo").click()
+    assert kept(page) == joined
+
+    # What was drawn is there again on another day.
+    drawn(page, Workflow.objects.get())
+    assert page.locator(".journey-map .card").count() == len(joined["steps"]) + 2
+
+
+def test_deleting_a_decision_asks_which_way_stays(page: Any) -> None:
+    steps = {
+        "a": {"kind": "split", "shares": [{"percent": 50}, {"percent": 50}], "exits": {"1": "b", "2": "c"}},
+        "b": wait(days=1) | {"exits": {"next": "d"}},
+        "c": wait(days=2) | {"exits": {"next": "d"}},
+        "d": end(),
+    }
+    opened(page, make_draft(graph("a", steps)))
+    page.locator('.card[data-step="a"]').click(button="right")
+    page.get_by_role("menuitem", name="Delete").click()
+    choices = page.locator(".journey-menu [role=menuitem]")
+    assert choices.count() == 4  # either way, neither, or nothing at all
+    choices.nth(1).click()
+    draft = kept(page)
+    assert (draft["start"], set(draft["steps"])) == ("c", {"c", "d"})
+    assert "1 step" in said(page)
+    page.keyboard.press("Control+z")
+    assert set(kept(page)["steps"]) == set(steps)
+
+
+def test_the_map_is_moved_and_made_larger_and_smaller(page: Any) -> None:
+    opened(page, make_draft(linear(*[wait(days=1) for _ in range(12)])))
+    box = page.locator(".journey-map").bounding_box()
+    zoom = page.locator(".journey-zoom")
+    before = zoom.inner_text()
+    page.mouse.move(box["x"] + 200, box["y"] + 300)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, 200)
+    page.keyboard.up("Control")
+    assert zoom.inner_text() != before
+    page.get_by_role("button", name="Show all of it").click()
+    cards = [card.bounding_box() for card in page.locator(".journey-map .card .back").all()]
+    assert all(card["y"] >= box["y"] and card["y"] + card["height"] <= box["y"] + box["height"] for card in cards)
+    top = cards[0]["y"]
+    page.mouse.move(box["x"] + 200, box["y"] + 300)
+    page.mouse.wheel(0, 100)
+    page.wait_for_function(
+        "top => document.querySelector('.journey-map .card .back').getBoundingClientRect().y < top - 50", arg=top
+    )
+    card = page.locator('.card[data-step="s6"]')
+    drag(page, card, page.locator("[data-kind=wait]"))  # dropped nowhere: nothing happens
+    assert Workflow.objects.get().draft_revision == 1
+
+
+# -- by keyboard alone ------------------------------------------------------------------------------------------------
+
+
+class Keys:
+    """A keyboard, and nothing else."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def choose(self, name: str) -> None:
+        """What the menu that is open calls so."""
+        self.page.wait_for_selector(".journey-menu")
+        for _ in range(30):
+            if self.page.evaluate("() => document.activeElement.textContent").startswith(name):
+                self.press("Enter")
+                return
+            self.press("ArrowDown")
+        raise AssertionError(f"{name} is not in the menu")
+
+    def to_map(self) -> None:
+        for _ in range(60):
+            if self.page.evaluate("() => Boolean(document.activeElement.closest('.journey-map'))"):
+                return
+            self.press("Tab")
+        raise AssertionError("no way to the map")
+
+
+def test_a_journey_is_drawn_by_keyboard_alone(page: Any) -> None:
+    opened(page, make_draft(EMPTY))
+    keys = Keys(page)
+    keys.to_map()
+    assert focused(page).startswith("By hand")
+    keys.press("+")
+    keys.choose("Wait for an event")
+    kept(page)
+    assert focused(page).startswith("Wait for an event")
+    assert "Step 1 of 1, at the start" in focused(page)
+    assert "Ways out: ‘Happened’ ends the journey" in focused(page)
+    keys.press("Insert", "Enter")  # by the first of its ways
+    keys.choose("Send a mail")
+    keys.press("ArrowUp", "+", "ArrowDown", "Enter")
+    keys.choose("Tell the staff")
+    kept(page)
+    keys.press("+")
+    keys.choose("End")
+    assert read(kept(page)) == [{"wait_event": {"happened": ["mail"], "timeout": ["tell", "end"]}}]
+
+    # It walks: up to what comes before, down again, and to the way beside.
+    keys.press("Home", "ArrowDown", "ArrowDown", "ArrowDown")
+    assert focused(page).startswith("Send a mail")
+    keys.press("ArrowRight")
+    assert focused(page).startswith("Tell staff")
+
+
+#: What the keyboard drew above, with ids.
+DRAWN = graph(
+    "ask",
+    {
+        "ask": {
+            "kind": "wait_event",
+            "event": "confirmed",
+            "timeout": {"days": 2},
+            "exits": {"happened": "mail", "timeout": "tell"},
+        },
+        "mail": {"kind": "mail"},
+        "tell": {"kind": "tell", "exits": {"next": "end"}},
+        "end": end(),
+    },
+)
+
+
+def test_steps_are_moved_joined_copied_and_deleted_by_keyboard_alone(page: Any) -> None:
+    opened(page, make_draft(DRAWN))
+    keys = Keys(page)
+    keys.to_map()
+    before = kept(page)
+    keys.press("ArrowDown", "ArrowDown", "ArrowDown", "m")
+    keys.choose("At the start")
+    assert read(kept(page)) == ["mail", {"wait_event": {"happened": [], "timeout": ["tell", "end"]}}]
+    keys.press("Control+z")
+    assert kept(page) == before
+
+    keys.press("Home", "ArrowDown", "ArrowDown", "ArrowDown", "c")
+    keys.choose("End")
+    joined = kept(page)
+    assert read(joined) == [{"wait_event": {"happened": ["mail", "end"], "timeout": ["tell", "end"]}}]
+    assert focused(page).startswith("Send a mail")
+    keys.press("Shift+F10")
+    keys.choose("Copy")
+    keys.press("ArrowRight", "Shift+F10")
+    keys.choose("Paste")
+    assert read(kept(page)) == [{"wait_event": {"happened": ["mail", "end"], "timeout": ["tell", "mail", "end"]}}]
+    assert focused(page).startswith("Send a mail")
+    keys.press("Delete")
+    assert kept(page) == joined
+    assert "deleted" in said(page)
+
+
+def test_what_is_typed_in_a_panel_is_drawn_and_undone_by_keyboard_alone(page: Any) -> None:
+    opened(page, make_draft(DRAWN))
+    keys = Keys(page)
+    keys.to_map()
+    before = kept(page)
+    keys.press("ArrowDown", "ArrowDown", "Enter")
+    page.wait_for_function("() => document.activeElement.closest('#panel-body')")
+    name = page.locator("#panel-body [name=name]")
+    for _ in range(30):
+        if name.evaluate("field => field === document.activeElement"):
+            break
+        keys.press("Tab")
+    page.keyboard.type("Do they confirm?")
+    page.wait_for_selector(".journey-map .card:has-text('Do they confirm?')")
+    keys.press("Escape")
+    page.wait_for_function("() => document.activeElement.closest('.journey-map')")
+    assert focused(page).startswith("Do they confirm?")
+    assert kept(page)["steps"]["ask"]["name"] == "Do they confirm?"
+    keys.press("Control+z")
+    assert kept(page) == before
+
+
+def test_the_keys_are_listed_and_the_page_is_readable_by_machines(page: Any) -> None:
+    steps = {"a": wait(days=1) | {"exits": {"next": "b"}}, "b": {"kind": "mail"}, "c": end()}
+    opened(page, make_draft(graph("a", steps)))
+    browser.assert_accessible(page)
+    Keys(page).to_map()
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Keys on the map").wait_for()
+    browser.assert_accessible(page)
+    page.keyboard.press("Escape")
+    # The next problem, its words among what is read aloud; the same stands in the list, always.
+    page.keyboard.press("p")
+    assert "2 problems: Choose a template. Choose a sender." in focused(page)
+    page.keyboard.press("l")
+    page.wait_for_selector(".journey[data-seen=list]")
+    listed = page.locator(".journey-list").inner_text()
+    assert "Choose a template." in listed
+    assert "Nothing leads here" in listed
+    browser.assert_accessible(page)
+
+
+# -- nothing is lost --------------------------------------------------------------------------------------------------
+
+
+def test_two_people_draw_at_once_and_both_changes_stay(visitors: browser.Visitors) -> None:
+    workflow = make_draft(linear(wait(days=1), wait(days=2), end()))
+    one, other = opened(visitors.new(), workflow), opened(visitors.new(), workflow)
+    plus(one, "~trigger start").click()
+    one.get_by_role("menuitem", name="Send a mail").click()
+    kept(one)
+    plus(other, "s2 next").click()
+    other.get_by_role("menuitem", name="Tell the staff").click()
+    assert read(kept(other)) == ["mail", "wait", "wait", "tell", "end"]
+    assert "Both changes" in said(other) or "added" in said(other)
+
+
+def test_what_does_not_fit_together_is_decided_by_a_person_and_neither_is_lost(visitors: browser.Visitors) -> None:
+    workflow = make_draft(linear(wait(days=1), end()))
+    one, other = opened(visitors.new(), workflow), opened(visitors.new(), workflow)
+    for page, kind in ((one, "Send a mail"), (other, "Tell the staff")):
+        plus(page, "~trigger start").click()
+        page.get_by_role("menuitem", name=kind).click()
+        if page is one:
+            kept(one)
+    dialog = other.get_by_role("dialog", name="Somebody else changed the same thing")
+    dialog.get_by_role("button", name="Keep what I drew").click()
+    assert read(kept(other)) == ["tell", "wait", "end"]
+    other.get_by_role("button", name="Undo").click()
+    assert read(kept(other)) == ["mail", "wait", "end"]
+
+
+def test_without_a_connection_it_says_so_and_saves_when_it_is_back(page: Any) -> None:
+    opened(page, make_draft(linear(wait(days=1))))
+    page.route("**/draft.json", lambda route: route.abort())
+    plus(page, "s1 next").click()
+    page.get_by_role("menuitem", name="Tell the staff").click()
+    page.wait_for_function("() => /^Not saved/.test(document.querySelector('.journey-state').textContent)")
+    assert read(Workflow.objects.get().draft) == ["wait"]
+    page.unroute("**/draft.json")
+    plus(page, "~trigger start").click()
+    page.get_by_role("menuitem", name="Send a mail").click()
+    assert read(kept(page)) == ["mail", "wait", "tell"]
+
+
+def test_whoever_leaves_at_once_loses_nothing(page: Any) -> None:
+    workflow = make_draft(linear(wait(days=1)))
+    opened(page, workflow)
+    page.on("dialog", lambda dialog: dialog.accept())
+    plus(page, "s1 next").click()
+    page.get_by_role("menuitem", name="Tell the staff").click()
+    page.goto(reverse("workflows:list"))
+    drawn(page, workflow)
+    assert page.locator(".journey-map .card").count() == 4
+
+
+# -- on a phone, and to look at ---------------------------------------------------------------------------------------
+
+
+def test_on_a_phone_it_is_a_list_with_the_same_acts(visitors: browser.Visitors) -> None:
+    page = visitors.new(width=390, height=844, has_touch=True)
+    opened(page, make_draft(linear(wait(days=1), end())))
+    assert not page.locator(".journey-map").is_visible()
+    browser.assert_fits(page)
+    browser.assert_accessible(page)
+    page.get_by_role("button", name="Add a step after ‘Wait’").click()
+    page.get_by_role("menuitem", name="Wait for an event").click()
+    draft = kept(page)
+    asks = only(draft, "wait_event")
+    page.get_by_role("button", name="Add a step after ‘Wait for an event’ by ‘Not within").click()
+    page.get_by_role("menuitem", name="Tell the staff").click()
+    assert read(kept(page)) == ["wait", {"wait_event": {"happened": ["end"], "timeout": ["tell"]}}]
+    page.get_by_role("button", name="More for ‘Tell staff’").click()
+    page.get_by_role("menuitem", name="Move").click()
+    page.get_by_role("menuitem", name="At the start").click()
+    assert read(kept(page))[:2] == ["tell", "wait"]
+    page.locator(f'[data-name="open {asks}"]').click()
+    page.wait_for_selector("#panel-title")
+    browser.assert_fits(page)
+
+
+def test_the_overview_shows_who_is_where_and_changes_with_it(page: Any) -> None:
+    workflow = make_workflow(
+        linear(
+            wait(
+                days=1,
+            ),
+            wait(days=2),
+            end(),
+        )
+    )
+    people = make_people(7)
+    opened(page, workflow, "detail")
+    assert page.locator(".journey-map .plus").count() == 0
+    place(workflow, people, step="s2", wake_at=None)
+    card = page.locator('.journey-map .card[data-step="s2"]', has_text="7 waiting")
+    card.wait_for()
+    assert "7 waiting" in card.get_by_role("button").get_attribute("aria-label")
+    card.click()
+    page.locator(".journey-panel", has_text="Waiting").wait_for()
+    browser.assert_accessible(page)
+
+
+# -- the edits themselves ---------------------------------------------------------------------------------------------
+
+HERE = Path(__file__).parent
+
+
+def test_random_edits_lose_no_step_and_change_nothing_in_place(page: Any) -> None:
+    opened(page, make_draft(EMPTY))
+    kinds = [kind["step"] for group in drawing.palette()["groups"] for kind in group["kinds"]]
+    result = page.evaluate((HERE / "canvas_edits.js").read_text(), {"kinds": kinds, "rounds": 500})
+    assert result["wrong"] == []
+    assert min(result["done"][what] for what in ("add", "move", "remove", "connect", "paste")) > 40
+
+
+def test_changes_of_two_people_are_put_together_where_they_fit(page: Any) -> None:
+    opened(page, make_draft(EMPTY))
+    assert page.evaluate((HERE / "canvas_merges.js").read_text()) == [True] * 6
+
+
+def test_the_page_knows_the_same_ways_out_as_the_engine(page: Any) -> None:
+    fresh = {kind["kind"]: kind["step"] for group in drawing.palette()["groups"] for kind in group["kinds"]}
+    opened(page, make_draft(graph("wait", fresh)))
+    differ = page.evaluate(
+        """async () => {
+          const { waysOut } = await import("/static/js/workflow-graph.js");
+          const answer = await fetch(document.querySelector("[data-journey]").dataset.draft);
+          const { definition, titles } = await answer.json();
+          const told = (id) => titles[id].ways.map(({ way }) => way).join();
+          return Object.keys(titles).filter((id) => told(id) !== waysOut(definition.steps[id]).join());
+        }"""
+    )
+    assert differ == []
+    assert re.search(r"\d+ problems", page.locator(".journey-problems-open").inner_text())
