@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.policy import Action, Role
@@ -13,9 +15,9 @@ from core.ids import uuid7
 from tests.accounts.factories import UserFactory, api_token, sign_in
 from tests.contacts.factories import make_person
 from tests.workflows.factories import end, graph, linear, make_workflow, place, wait
-from workflows import endpoints, event_types, notices
+from workflows import endpoints, event_types, notices, ready
 from workflows.errors import BadAddress, EndpointInUse, EventInUse, EventTaken, NotComplete
-from workflows.models import Endpoint, EventType, Notice
+from workflows.models import Endpoint, EventType, Notice, Workflow
 from workflows.webhooks import sending
 from workflows.webhooks.sending import Ended
 
@@ -174,6 +176,45 @@ def test_machines_declare_read_change_and_archive_events(client: Client) -> None
     assert (changed["label"], changed["properties"]) == ("Order shipped", {"weight": "number"})
     assert client.delete(path, **head).status_code == 204
     assert client.get(path, **head).status_code == 404
+
+
+# -- ready-made journeys ---------------------------------------------------------------------------------------------
+
+
+def test_a_ready_made_journey_is_taken_where_a_new_one_begins() -> None:
+    client = signed_in(Role.MARKETER)
+    page = client.get(reverse("workflows:new")).content.decode()
+    assert all(one.name in page for one in ready.READY)
+    answer = client.post(reverse("workflows:ready_start", args=["refill"]))
+    workflow = Workflow.objects.get()
+    assert answer.headers["Location"] == reverse("workflows:edit", args=[workflow.pk])
+    assert workflow.name == "Refill reminder"
+    assert client.post(reverse("workflows:ready_start", args=["other"])).status_code == 302
+    assert Workflow.objects.count() == 1
+
+
+# -- as many statements for more rows --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["endpoints", "events", "notices"])
+def test_lists_take_no_more_statements_for_more_rows(name: str) -> None:
+    client = signed_in(Role.MARKETER)
+    workflow = make_workflow(linear(wait(days=1), end()), name="Calls")
+    counts = []
+    for round_ in range(2):
+        for number in range(1 + 2 * round_):
+            endpoints.create(name=f"E{number}", url=URL, by=SYSTEM)
+            event_types.declare(name=f"event_{round_}_{number}", properties={"a": "text"}, by=SYSTEM)
+            [enrolment] = place(workflow, [make_person().pk])
+            Notice.objects.create(
+                id=uuid7(), workflow=workflow, enrolment=enrolment, contact_id=enrolment.contact_id,
+                at=enrolment.since, role="marketer",
+            )  # fmt: skip
+        client.get(reverse(f"workflows:{name}"))
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(reverse(f"workflows:{name}")).status_code == 200
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
 
 
 # -- notices ----------------------------------------------------------------------------------------------------------

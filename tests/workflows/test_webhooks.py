@@ -19,7 +19,8 @@ from core import clock
 from core.actors import SYSTEM
 from tests.workflows.factories import end, graph, make_person, make_workflow, place
 from tests.workflows.webserver import HOST, WebServer, drip, flood
-from workflows import endpoints, tasks_effects
+from workflows import endpoints, steering, tasks_effects
+from workflows.engine.run import run
 from workflows.errors import BadAddress
 from workflows.ids import made_id
 from workflows.models import Call, Endpoint, Enrolment
@@ -323,6 +324,16 @@ def test_one_refused_call_does_not_hold_the_others(server: WebServer, sweep: Swe
     assert len(server.heard) == 2
 
 
+def test_a_record_that_does_not_open_holds_nobody_elses_call(server: WebServer, sweep: Sweep) -> None:
+    where = endpoint(**AGREED)
+    one, broken = (waiting(where, attributes=("first_name",), person=make_person()) for _ in range(2))
+    whole = bytes(Contact.objects.get(pk=broken.contact_id).sealed)
+    Contact.objects.filter(pk=broken.contact_id).update(sealed=whole[:-1] + bytes([whole[-1] ^ 1]))
+    sweep()
+    states = {call.pk: (call.state, call.trouble) for call in Call.objects.all()}
+    assert states == {one.pk: ("done", ""), broken.pk: ("failed", "record_unreadable")}
+
+
 def test_a_removed_endpoint_is_told_nothing_more(server: WebServer, sweep: Sweep) -> None:
     where = endpoint()
     call = waiting(where)
@@ -331,6 +342,52 @@ def test_a_removed_endpoint_is_told_nothing_more(server: WebServer, sweep: Sweep
     call.refresh_from_db()
     assert (call.state, call.trouble) == ("failed", "endpoint_gone")
     assert not server.heard
+
+
+@pytest.mark.parametrize(
+    ("answer", "then"),
+    [(b"HTTP/1.1 202 OK\r\n\r\n", ("next", "done", "s2")), (b"HTTP/1.1 400 No\r\n\r\n", ("failed", "failed", "s3"))],
+)
+def test_a_journey_waits_for_the_end_of_its_call_and_goes_on_by_it(
+    server: WebServer, sweep: Sweep, answer: bytes, then: tuple[str, str, str]
+) -> None:
+    server.answer = answer
+    step = {"kind": "webhook", "endpoint": str(endpoint().pk), "exits": {"next": "s2", "failed": "s3"}}
+    workflow = make_workflow(graph("s1", {"s1": step, "s2": end(), "s3": end()}))
+    [enrolment] = place(workflow, [make_person().pk])
+    run(seconds=5)
+    enrolment.refresh_from_db()
+    call = Call.objects.get()
+    assert (enrolment.step, enrolment.wake_at, enrolment.awaits) == ("s1", None, call.pk)
+    assert not server.heard  # nothing is said inside the engine's transaction
+    sweep()
+    run(seconds=5)
+    first = enrolment.transitions.get(visit=0)
+    assert (first.way, first.note, first.made) == (*then[:2], call.pk)
+    enrolment.refresh_from_db()
+    assert (enrolment.status, enrolment.step) == ("left", then[2])
+
+
+def test_whoever_has_no_way_for_a_failure_needs_attention_and_is_told_again_on_retry(
+    server: WebServer, sweep: Sweep
+) -> None:
+    server.answer = b"HTTP/1.1 400 No\r\n\r\n"
+    step = {"kind": "webhook", "endpoint": str(endpoint().pk), "exits": {"next": "s2"}}
+    workflow = make_workflow(graph("s1", {"s1": step, "s2": end()}))
+    [enrolment] = place(workflow, [make_person().pk])
+    run(seconds=5)
+    sweep()
+    run(seconds=5)
+    enrolment.refresh_from_db()
+    assert (enrolment.status, enrolment.trouble) == ("attention", "call_failed")
+    server.answer = b"HTTP/1.1 200 OK\r\n\r\n"
+    assert steering.retry(workflow, None, by=SYSTEM) == 1
+    run(seconds=5)
+    sweep()
+    run(seconds=5)
+    enrolment.refresh_from_db()
+    assert (enrolment.status, enrolment.left_because) == ("left", "end")
+    assert len({heard.headers["webhook-id"] for heard in server.heard}) == 1
 
 
 def test_every_trouble_has_words() -> None:

@@ -6,7 +6,7 @@ drops what it has. Nothing of the answer is kept but its status.
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -20,19 +20,32 @@ from audit.commands import record
 from contacts.records import Record
 from core import clock
 from core.actors import SYSTEM
+from phi.errors import SealBroken
 from workflows.errors import BadAddress
+from workflows.intake.reading import alone
 from workflows.models import Call, Endpoint, Enrolment
 from workflows.webhooks import address, signing
 from workflows.webhooks.wire import NotTold, Wire
 
-#: First key of the locks under which one worker talks to one endpoint.
+#: First half of the locks under which one worker talks to one endpoint.
 SPACE = 0x3EB0
 #: Calls that are read, and given up together where the endpoint itself is in trouble.
 BATCH = 20
 #: Until the next attempt; after the last one the call has failed for good.
 BACKOFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 360))
 #: What another attempt would not change.
-FINAL = frozenset({"not_public", "address", "redirect", "refused", "no_agreement", "contact_gone", "endpoint_gone"})
+FINAL = frozenset(
+    {
+        "not_public",
+        "address",
+        "redirect",
+        "refused",
+        "no_agreement",
+        "record_unreadable",
+        "contact_gone",
+        "endpoint_gone",
+    }
+)
 
 WORDS = {
     "no_name": "The server's name is not known.",
@@ -47,6 +60,7 @@ WORDS = {
     "refused": "The server refuses what we say.",
     "busy": "The server has trouble or is busy for now.",
     "no_agreement": "Values go along, and no agreement with the endpoint's party is in force.",
+    "record_unreadable": "What is known of the person cannot be opened: it was altered or damaged.",
     "contact_gone": "The person was deleted before it could be told.",
     "endpoint_gone": "The endpoint was removed.",
 }
@@ -78,21 +92,13 @@ class Ended:
 def work(endpoint_id: UUID, *, seconds: float, wire: Wire | None = None) -> int:
     """Carry out what is due for an endpoint; how many calls were tried. Nobody else does at the same time."""
     until, tried, told = time.monotonic() + seconds, 0, 0
-    key = int.from_bytes(endpoint_id.bytes[-4:], "big", signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [SPACE, key])
-        if not cursor.fetchone()[0]:
-            return 0
-    try:
-        while time.monotonic() < until and (batch := _due(endpoint_id)):
+    with alone(SPACE << 32 | int.from_bytes(endpoint_id.bytes[-4:], "big")) as mine:
+        while mine and time.monotonic() < until and (batch := _due(endpoint_id)):
             ends = _carried_out(endpoint_id, batch, wire or WIRE, until)
             tried += len(ends)
             told += sum(not end.code for end in ends)
             if any(end.whole for end in ends):
                 break
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [SPACE, key])
     if tried:
         record("endpoint.called", by=SYSTEM, target=Endpoint(pk=endpoint_id), told=told, not_told=tried - told)
     return tried
@@ -105,7 +111,7 @@ def _due(endpoint_id: UUID) -> list[Call]:
 
 def _carried_out(endpoint_id: UUID, batch: Sequence[Call], wire: Wire, until: float) -> list[Ended]:
     endpoint = Endpoint.objects.get(pk=endpoint_id)
-    people = contacts.queries.open_many({call.contact_id for call in batch})
+    people = _opened({call.contact_id for call in batch})
     journeys = dict(
         Enrolment.objects.filter(pk__in=[call.enrolment_id for call in batch]).values_list("pk", "workflow_id")
     )
@@ -113,7 +119,7 @@ def _carried_out(endpoint_id: UUID, batch: Sequence[Call], wire: Wire, until: fl
     for place, call in enumerate(batch):
         end = _refused(endpoint, call, people)
         if end is None:
-            said = _said(call, journeys.get(call.enrolment_id), people[call.contact_id])
+            said = _said(call, journeys.get(call.enrolment_id), people[call.contact_id] or Record())
             end = tell(endpoint, str(call.pk), said, wire)
         if end.whole:  # the others of the batch would fare no better: they wait as well
             settle(batch[place:], end)
@@ -125,12 +131,24 @@ def _carried_out(endpoint_id: UUID, batch: Sequence[Call], wire: Wire, until: fl
     return ends
 
 
-def _refused(endpoint: Endpoint, call: Call, people: dict[UUID, Record]) -> Ended | None:
+def _opened(ids: set[UUID]) -> dict[UUID, Record | None]:
+    """What is known of these people; None of whom the record does not open, which is their trouble alone."""
+    try:
+        return {**contacts.queries.open_many(ids)}
+    except SealBroken:
+        if len(ids) == 1:
+            return dict.fromkeys(ids)
+        return {pk: record for one in ids for pk, record in _opened({one}).items()}
+
+
+def _refused(endpoint: Endpoint, call: Call, people: Mapping[UUID, Record | None]) -> Ended | None:
     """Why nothing may be said at all; None where it may."""
     if endpoint.removed_at is not None:
         return Ended("endpoint_gone")
     if call.contact_id not in people:
         return Ended("contact_gone")
+    if call.attributes and people[call.contact_id] is None:
+        return Ended("record_unreadable")
     if call.attributes and not agreement_in_force(endpoint, clock.now().date()):
         return Ended("no_agreement")
     return None
