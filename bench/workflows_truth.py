@@ -8,6 +8,7 @@ import json
 import random
 import sys
 import time
+import traceback
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -84,6 +85,7 @@ def world(setting: Any, seed: int, passed: "Counter[str]") -> None:
         setting.inner_id = str(both.workflows["inner"].pk)
         both.begin("main", drawer.definition())
         both.add_people([drawn_person(random_) for _ in range(4)])
+        both.settle()
         for who in range(4):
             both.enter("main", who)
         both.settle()
@@ -108,7 +110,7 @@ def main(size: int, first: int) -> None:
             try:
                 world(setting, seed, passed)
             except AssertionError as difference:
-                print(json.dumps({"seed": seed, "differs": str(difference)[:20_000]}), flush=True)
+                print(json.dumps({"seed": seed, "differs": str(difference)[:20_000] or traceback.format_exc()}), flush=True)
                 sys.exit(1)
         seconds = round(time.perf_counter() - began)
         print(json.dumps({"worlds": size, "seconds": seconds, "differences": 0, "steps_passed": dict(passed)}))

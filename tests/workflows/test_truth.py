@@ -49,6 +49,7 @@ class Truth(RuleBasedStateMachine):
         self.setting.inner_id = str(self.both.workflows["inner"].pk)
         self.both.begin("main", self.drawer.definition())
         self.both.add_people([drawn_person(random_) for _ in range(4)])
+        self.settle()
         self.both.enter("main", 0)
         self.settle()
 
