@@ -81,7 +81,7 @@ class Review:
 
     digest: bytes
     trigger: str
-    rules: list[str]
+    rules: list[tuple[str, str]]
     fields: list[Attribute]
     mails: list[MailShown]
     purposes: list[str]
@@ -101,9 +101,9 @@ def review(version: WorkflowVersion) -> Review:
         digest=bytes(version.digest),
         trigger=f"{words.trigger_title(definition.trigger)}: {words.trigger_summary(definition.trigger, names)}",
         rules=[
-            *([f"Only: {names.sentence(definition.only)}"] if definition.only is not None else []),
-            f"May enter: {words.reentry_label(definition.reentry).lower()}",
-            *(f"Leaves: {words.exit_label(way, names)}" for way in definition.exits),
+            *([("Only", names.sentence(definition.only))] if definition.only is not None else []),
+            ("May enter", words.reentry_label(definition.reentry)),
+            *(("Leaves early", words.exit_label(way, names)) for way in definition.exits),
         ],
         fields=list(Attribute.objects.filter(key__in=keys)),
         mails=mails,

@@ -246,7 +246,7 @@ def test_the_path_of_one_says_what_was_sent_or_why_not_and_the_clause_only_to_wh
     while run(seconds=5):
         pass
     text = page(client, "person", workflow.pk, row.pk)
-    for said in ("Who smokes", "Went on by", "Letter", "Waits until the mail has left", "Here now"):
+    for said in ("Who smokes", "went on by", "Letter", "Waits until the mail has left", "here now"):
         assert said in text, said
     assert "People where Smoker is" not in text
     reveals.reveal(Contact.objects.get(pk=who), reason="They asked why they got this", by=user)

@@ -12,7 +12,7 @@ from accounts.models import User
 from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from core.errors import DomainError
-from workflows import approval, checks, moving, publishing, queries, steering, telling, tiers, words
+from workflows import approval, checks, drawing, moving, publishing, queries, steering, telling, tiers, words
 from workflows.definition import Definition, from_json
 from workflows.forms_pages import DecisionForm, PlanForm, ResumeForm
 from workflows.models import Move, Workflow, WorkflowVersion
@@ -20,7 +20,7 @@ from workflows.names import Names
 from workflows.views.shared import act, load, show
 
 
-@may(Action.WORKFLOWS_EDIT)
+@may(Action.WORKFLOWS_RUN)
 def workflow_publish(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
     """What keeps it from being published; who is where; what becomes of them. Confirming publishes."""
     workflow = load(workflow_id)
@@ -174,6 +174,7 @@ def workflow_review(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
         inside=sum(one.people for one in moving.inside(workflow)),
         own=request.user.pk in approval.hands(version, from_json(version.definition)),
         author=author.name if author else "",
+        palette=drawing.palette(),
         publishing=True,
     )
 

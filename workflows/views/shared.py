@@ -42,7 +42,7 @@ def show(
         "changed": live is None or live.definition != workflow.draft,
         "can": {
             "edit": edit,
-            "publish": edit and run,
+            "publish": run and not archived,
             "pause": run and workflow.state == State.ACTIVE,
             "resume": run and workflow.state == State.PAUSED and not workflow.resuming,
             "stop": run and workflow.state in (State.ACTIVE, State.PAUSED),
