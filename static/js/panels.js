@@ -79,11 +79,13 @@ addEventListener("beforeunload", (event) => {
   if (unsaved) event.preventDefault();
 });
 
-// What a map asks for anew does not take away what somebody has typed since.
+// What the map asks for anew does not take away the panel somebody is in already.
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  const form = document.getElementById("panel-form");
-  const again = form && detail.target.id === "panel-body" && detail.requestConfig.verb === "get" && detail.pathInfo.requestPath === form.getAttribute("action");
-  if (again && unsaved) detail.shouldSwap = false;
+  const panel = document.getElementById("panel-body");
+  const form = panel?.querySelector("#panel-form");
+  if (!form || detail.target !== panel || detail.requestConfig.verb !== "get" || panel.contains(detail.requestConfig.elt)) return;
+  const within = panel.contains(document.activeElement) && document.activeElement.id !== "panel-title";
+  if ((unsaved || within) && detail.pathInfo.requestPath === form.getAttribute("action")) detail.shouldSwap = false;
 });
 
 // Escape goes back: from the builder to its panel, from a panel to the canvas, once what was typed is kept.
