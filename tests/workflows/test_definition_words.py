@@ -135,7 +135,7 @@ def test_triggers_exits_and_entering_again_read() -> None:
     every = ["segment", "attribute", "date", "event", "consent", "engaged", "sent", "manual"]
     parts: Json = {
         "segment": {"segment": topic}, "attribute": {"attribute": "x"}, "date": {"moment": {"attribute": "x"}},
-        "event": {"event": "x"}, "consent": {"topic": topic}, "engaged": {"event": "opened"}, 
+        "event": {"event": "x"}, "consent": {"topic": topic}, "engaged": {"event": "opened"},
         "sent": {"mailing": topic}, "manual": {},
     }  # fmt: skip
     for kind in every:
