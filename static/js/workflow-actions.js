@@ -1,5 +1,5 @@
 // What somebody can do, by mouse, keyboard or list alike: each asks what it needs by a menu, edits, and says what it did.
-import { OPTIONAL, RULES, TRIGGER, loose, placesOf, region, target } from "./workflow-graph.js";
+import { OPTIONAL, RULES, TRIGGER, hasOwnWay, loose, placesOf, region, target } from "./workflow-graph.js";
 import * as edits from "./workflow-edits.js";
 import { openMenu } from "./workflow-menu.js";
 
@@ -171,7 +171,7 @@ export class Actions {
   ownWay(id) {
     const step = this.definition.steps[id];
     const title = this.cards.title(id);
-    if (edits.hasOwnWay(step)) {
+    if (hasOwnWay(step)) {
       const result = this.do("taking a way away", () => edits.unite(this.definition, id));
       if (result) this.journey.say(`‘${title}’ has one way out again${result.gone ? `; ${many(result.gone, "step")} deleted` : ""}.`);
     } else if (this.do("a way of its own", () => edits.separate(this.definition, id))) this.journey.say(`‘${title}’ has two ways out now.`);
@@ -261,7 +261,7 @@ export class Actions {
     if (!ends) items.push({ label: "Add a step after it…", icon: icon("plus"), keys: "+", run: () => this.addAfter(id, at) });
     items.push({ label: "Move…", icon: icon("right"), keys: "M", run: () => this.moveFrom(id, at) });
     if (!ends) items.push({ label: "Lead a way to another step…", icon: icon("link"), keys: "C", run: () => this.connectOf(id, at) });
-    if (OPTIONAL[step.kind]) items.push({ label: edits.hasOwnWay(step) ? OWN[step.kind][1] : OWN[step.kind][0], icon: icon("fork"), run: () => this.ownWay(id) });
+    if (OPTIONAL[step.kind]) items.push({ label: hasOwnWay(step) ? OWN[step.kind][1] : OWN[step.kind][0], icon: icon("fork"), run: () => this.ownWay(id) });
     const copies = [
       { label: "Copy", icon: icon("copy"), keys: "Ctrl+C", run: () => this.copy(id, false) },
       { label: "Copy with all that follows", icon: icon("copy"), run: () => this.copy(id, true) },

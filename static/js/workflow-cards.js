@@ -106,8 +106,8 @@ export class Cards {
     const kind = this.kinds.get(step.kind);
     const title = this.title(id);
     const summary = this.said(id)?.summary || "";
-    const problems = this.problemsOf(id);
     const numbers = this.numbers && this.numbersOf(id);
+    const problems = this.problemsOf(id, numbers);
     const from = incoming(this.definition, id).map((place) => this.place(place));
     const where = `Step ${this.places.get(id)} of ${this.order.length}, ${from.length ? from.join(", and ") : "nothing leads here"}`;
     const counted = numbers?.map(({ value, label }) => `${value} ${label}`).join(", ");
@@ -130,8 +130,10 @@ export class Cards {
     return `Ways out: ${places.map((place) => `‘${this.label(place)}’ ${to(place)}`).join(", ")}`;
   }
 
-  problemsOf(id) {
-    const found = this.problems.get(id) || [];
+  // People who need attention are a problem of the step they stand at.
+  problemsOf(id, numbers) {
+    const stuck = numbers?.find(({ what }) => what === "attention");
+    const found = [...(this.problems.get(id) || []), ...(stuck ? [{ level: "error", text: `${stuck.value} need attention.` }] : [])];
     if (!found.length) return { problem: null, problems: "", aria: "", list: [] };
     const problem = found.some(({ level }) => level === "error") ? "error" : "warning";
     const words = found.map(({ text }) => text).join(" ");

@@ -143,8 +143,6 @@ export function unite(definition, id) {
   return drop(definition, withStep(definition, id, { ...step, exits }), null, old);
 }
 
-export const hasOwnWay = (step) => OPTIONAL[step.kind] in (step.exits || {});
-
 // Steps to be put elsewhere: one, or with all that comes after it.
 export function copy(definition, id, following) {
   const chosen = new Set([id]);

@@ -23,10 +23,12 @@ const WAYS = {
 
 export const waysOut = (step) => (WAYS[step.kind] || (() => ["next"]))(step);
 
-export function drawnWays(step) {
-  const hidden = OPTIONAL[step.kind];
-  return waysOut(step).filter((way) => way !== hidden || way in (step.exits || {}));
+// Staff see to a call that failed unless its way leads somewhere; the others are drawn also where they end.
+export function hasOwnWay({ kind, exits = {} }) {
+  return kind === "webhook" ? Boolean(exits.failed) : OPTIONAL[kind] in exits;
 }
+
+export const drawnWays = (step) => waysOut(step).filter((way) => way !== OPTIONAL[step.kind] || hasOwnWay(step));
 
 export const key = ({ from, way }) => `${from} ${way}`;
 

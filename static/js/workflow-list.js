@@ -65,7 +65,7 @@ export class List {
       const numbers = card.numbers.map(({ value, label, tone }) => make("li", { class: tone || null }, make("strong", {}, value), ` ${label}`));
       row.append(make("ul", { class: "journey-counts" }, ...numbers));
     }
-    for (const { level, text } of card.list) {
+    for (const { level, text } of this.cards.problems.get(id) || []) {
       const word = level === "error" ? "Problem: " : "Note: ";
       row.append(make("p", { class: `journey-problem ${level}` }, this.icon("warning"), make("span", {}, make("span", { class: "sr" }, word), text)));
     }

@@ -34,6 +34,7 @@ class Journey {
     this.view = new View(this.svg, this.drawing.world, (scale) => this.zoomed(scale));
     this.list = new List(this.listRoot, { icon: (name) => this.icon(name), editable: this.editable });
     this.actions = new Actions(this);
+    this.numbers = root.dataset.numbers ? {} : null; // room for them from the beginning
     this.selected = null;
     this.stop = TRIGGER; // the card the keyboard comes to
     this.show(matchMedia("(max-width: 860px)").matches ? "list" : "map");
@@ -308,7 +309,11 @@ class Journey {
       fact.textContent = value;
       list.append(term, fact);
     }
-    this.panel.querySelector("#panel-body").replaceChildren(this.closer(), title, summary, list);
+    const { people } = this.root.dataset;
+    const link = document.createElement("a");
+    link.textContent = "Who is here";
+    if (people && id in this.draft.definition.steps) link.href = `${people}?step=${encodeURIComponent(id)}`;
+    this.panel.querySelector("#panel-body").replaceChildren(this.closer(), title, summary, list, ...(link.href ? [link] : []));
     if (enter) title.focus();
   }
 

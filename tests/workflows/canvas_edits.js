@@ -49,7 +49,7 @@ async ({kinds, rounds}) => {
         next = edits.paste(now, place, clip, "it").definition;
         check(Object.keys(next.steps).length === ids.length + Object.keys(clip.steps).length, "as many steps more as were copied");
       } else if (what === "own" && graph.OPTIONAL[now.steps[id].kind])
-        next = edits.hasOwnWay(now.steps[id]) ? edits.unite(now, id).definition : edits.separate(now, id).definition;
+        next = graph.hasOwnWay(now.steps[id]) ? edits.unite(now, id).definition : edits.separate(now, id).definition;
     } catch (error) {
       if (!(error instanceof edits.Refused)) throw error;
       done.refused = (done.refused || 0) + 1;
