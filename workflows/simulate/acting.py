@@ -1,6 +1,5 @@
 """What steps do to simulated people: remembered here, seen by later rules; mails are asked of the gate and read."""
 
-import gc
 import heapq
 from collections import defaultdict
 from collections.abc import Callable
@@ -44,17 +43,11 @@ class Acting(Knowing):
 
     def run_out(self, beat: Callable[[], None]) -> None:
         """All of it, in order of time; `beat` is called now and then."""
-        was = gc.isenabled()
-        gc.disable()  # nothing but objects that stay are made: to look for garbage among them takes a third of the time
-        try:
-            while self._queue:
-                for _ in range(min(len(self._queue), BEAT)):
-                    now, _, act, about = heapq.heappop(self._queue)
-                    act(now, about)
-                beat()
-        finally:
-            if was:
-                gc.enable()
+        while self._queue:
+            for _ in range(min(len(self._queue), BEAT)):
+                now, _, act, about = heapq.heappop(self._queue)
+                act(now, about)
+            beat()
 
     def news(self, now: datetime, row: int) -> None:
         """Something happened to a person: whoever they are on the journey, they are looked at."""

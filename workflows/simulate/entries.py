@@ -97,7 +97,7 @@ def _by_trigger(
             for number in frame.numbers[frame.present & among.among(frame.numbers)].tolist():
                 yield Entering(number, settings.start, properties=_assumed(definition, settings, settings.start))
     elif isinstance(trigger, ByDate):
-        yield from _by_date(trigger, settings, catalog, among)
+        yield from _by_date(trigger, settings, catalog, among, keyed=definition.reentry.kind == "per_key")
     elif isinstance(trigger, BySegment):
         yield from _by_segment(trigger, settings, catalog, among)
     elif settings.assumptions.replay:
@@ -109,7 +109,9 @@ def _by_trigger(
 # -- dates ------------------------------------------------------------------------------------------------------------
 
 
-def _by_date(trigger: ByDate, settings: Settings, catalog: Catalog, among: Numbers | None) -> Iterator[Entering]:
+def _by_date(
+    trigger: ByDate, settings: Settings, catalog: Catalog, among: Numbers | None, *, keyed: bool
+) -> Iterator[Entering]:
     key = trigger.moment.attribute
     if key not in catalog.fields:
         raise NotComplete("The date that lets people in was removed. Choose another one.")
@@ -118,13 +120,14 @@ def _by_date(trigger: ByDate, settings: Settings, catalog: Catalog, among: Numbe
         rows = np.flatnonzero(_may_come(frame, key, kind, trigger, settings) & _kept(frame, among))
         if not len(rows):
             continue
-        zones, values = zones_of(frame, zone()), stored(frame.columns[key], kind)
-        ids = series(frame.columns["id"])
-        for row in rows.tolist():
-            value = moments.parsed(values[row])
-            for day, at in _moments(trigger, value, zones[row], settings) if value else ():
+        there, ids = zones_of(frame, zone()), series(frame.columns["id"]).gather(rows).to_list()
+        values = stored(series(frame.columns[key]).gather(rows), kind)
+        for row, raw, text in zip(rows.tolist(), ids, values, strict=True):
+            value = moments.parsed(text)
+            for day, at in _moments(trigger, value, there[row], settings) if value else ():
                 assert value is not None
-                index = dates.entry(trigger, UUID(bytes=ids[row]), value, day, at).key_index
+                # The key costs as much as all the rest.
+                index = dates.entry(trigger, UUID(bytes=raw), value, day, at).key_index if keyed else None
                 yield Entering(int(frame.numbers[row]), at, index)
 
 

@@ -47,6 +47,10 @@ class Knowing:
         attributes = {step.attribute for step in steps if isinstance(step, SetAttribute)}
         attributes |= {trigger.attribute} if isinstance(trigger, ByAttribute) else set()
         lists = {step.segment for step in steps if isinstance(step, ChangeList) and step.segment}
+        self.moves_zones = TIME_ZONE in attributes
+        kinds = (Branch, Goal, BranchMail, WaitUntil, WaitEvent, SetAttribute, Webhook)
+        #: The steps that ask something of a person, mails apart.
+        self.asking = {key for key, step in self.steps.items() if isinstance(step, kinds)}
         speaks = settings.assumptions.unsubscribes > 0 or isinstance(trigger, ByConsent)
         #: Rules whose answer the journey itself can change.
         self.moving = {r for r in rules if r.moves(attributes, lists, mailed=bool(world.mails), speaks=speaks)}
@@ -54,9 +58,11 @@ class Knowing:
     def facts(self, w: Walker, now: datetime) -> dict[str, Any]:  # noqa: PLR0911  one case a kind
         """What the step they are at asks, by the names of Facts; mails are asked about elsewhere."""
         step = str(w.place.step)
+        if step not in self.asking:
+            return {}
         match node := self.steps[step]:
             case Branch() | Goal():
-                return {"cases": tuple(self.holds(rule, w.row, now) for rule in self.world.cases[step])}
+                return {"cases": tuple([self.holds(rule, w.row, now) for rule in self.world.cases[step]])}
             case BranchMail():
                 about = w.letters.get(node.mail)
                 return {"mail": about.fate(now)} if about else {}
@@ -67,12 +73,11 @@ class Knowing:
                 return {"happened": self._awaited(w, node, now)}
             case SetAttribute():
                 return {"properties": w.properties}
-            case Webhook():
-                return {"call": w.call}
-        return {}
+        return {"call": w.call}
 
     def told(self, w: Walker, exits: tuple[bool, ...], **more: Any) -> Facts:
-        return Facts(self.zone(w.row), exits=exits, **more)
+        zone = self.zone(w.row) if self.moves_zones else self.world.people.zones[w.row]
+        return Facts(zone, exits=exits, **more)
 
     def zone(self, row: int) -> ZoneInfo:
         changed = self.changed.get(row)

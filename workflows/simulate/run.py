@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from workflows.definition import Definition, Mail, SegmentLeft
+from workflows.definition import Definition, SegmentLeft
 from workflows.entry import Before, Refusal, may_enter
 from workflows.simulate.acting import Acting
 from workflows.simulate.assumptions import Settings, befalls, drawn
 from workflows.simulate.entries import Entering, midnights
 from workflows.simulate.history import Occurred, awaited
-from workflows.simulate.trace import There, Trace, Visit
+from workflows.simulate.trace import There, Trace
 from workflows.simulate.walkers import Walker
 from workflows.simulate.world import World
-from workflows.step import Passed, Place, decide, moved
+from workflows.step import Place, decide, moved
 
 #: Whoever passes so many steps at one moment goes round in a circle.
 ROUNDS = 100
@@ -120,7 +120,7 @@ class Run(Acting):
         """Have them go as far as they go now."""
         exits: tuple[bool, ...] | None = None
         for _ in range(0 if w.trouble else ROUNDS):
-            letter = self.letter(w, now) if isinstance(self.steps[str(w.place.step)], Mail) else None
+            letter = self.letter(w, now) if w.place.step in self.world.mails else None
             exits = self.leaves(w, now) if exits is None or letter is not None else exits
             more = {"mail": letter.fate(now)} if letter else self.facts(w, now)
             effect = decide(self.definition, w.place, self.told(w, exits, **more), now)
@@ -133,8 +133,7 @@ class Run(Acting):
                 exits = None
             w.place = there
             if passed is not None:
-                left = "" if there.step is not None else str(there.left or "")
-                self.trace.visit(_visit(w, passed, left))
+                self.trace.visit(w.row, w.sequence, passed, there.left or "")
                 if there.step is None:
                     w.due = None
                     return
@@ -143,20 +142,6 @@ class Run(Acting):
                 return
         if not w.trouble:
             w.trouble, w.due = "circle", None
-
-
-def _visit(w: Walker, passed: Passed, left: str) -> Visit:
-    return Visit(
-        w.row,
-        w.sequence,
-        passed.visit,
-        passed.step,
-        passed.arrived_at,
-        passed.at,
-        passed.way,
-        str(passed.note),
-        left,
-    )
 
 
 def simulate(

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from workflows.step import Passed
+
 Array = npt.NDArray[Any]
 TYPES = {"I": "<u4", "H": "<u2", "d": "<f8"}
 
@@ -101,18 +103,19 @@ class Trace:
         self.refused: dict[str, int] = {}
         self.put_off: dict[str, int] = {}
 
-    def visit(self, one: Visit) -> None:
+    def visit(self, person: int, sequence: int, passed: Passed, left: str) -> None:
+        """That a stay ended. `left`: why they left the journey with it, "" where they went on."""
         place = self.words.place
         self.visits.append(
-            one.person,
-            one.sequence,
-            one.visit,
-            place(one.step),
-            one.arrived_at.timestamp(),
-            one.at.timestamp(),
-            place(one.way),
-            place(one.note),
-            place(one.left),
+            person,
+            sequence,
+            passed.visit,
+            place(passed.step),
+            passed.arrived_at.timestamp(),
+            passed.at.timestamp(),
+            place(passed.way),
+            place(passed.note),
+            place(left),
         )
 
     def mail(self, one: Mailing) -> None:
