@@ -86,13 +86,3 @@ def run(size: int) -> Iterator[dict[str, Any]]:
     yield {"name": "workflows.simulate.mails", "value": found["sent"] + found["refused"], "unit": "mails"}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     yield {"name": "workflows.simulate.peak_memory", "value": round(peak), "unit": "MB"}
-
-
-if __name__ == "__main__":
-    import sys
-
-    from bench._door import scratch
-
-    with scratch():
-        for line in run(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000):
-            print(line, flush=True)
