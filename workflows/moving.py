@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 from django.db import connection, transaction
-from django.db.models import Count, F
+from django.db.models import Count, F, QuerySet
 
 from accounts.queries import person_of
 from core import clock
@@ -56,14 +56,17 @@ def inside(workflow: Workflow) -> list[Inside]:
     """Who is where on the versions people are on now, newest version first, in the order of its steps."""
     versions = {v.pk: v for v in workflow.versions.filter(state__in=["LIVE", "CLOSED"])}
     rows = Enrolment.objects.filter(version__in=versions).exclude(status=Enrolment.Status.LEFT)
-    counted: dict[tuple[UUID, str], list[int]] = {}
-    for version, step, status, people in rows.values_list("version", "step", "status").annotate(n=Count("pk")):
-        found = counted.setdefault((version, step), [0, 0])
-        found[0] += people
-        found[1] += people if status == Enrolment.Status.ATTENTION else 0
-    place = {(pk, step): n for pk, v in versions.items() for n, step in enumerate(graph.order(from_json(v.definition)))}
-    everywhere = [Inside(versions[version], step, *counts) for (version, step), counts in counted.items()]
-    return sorted(everywhere, key=lambda one: (-one.version.number, place.get((one.version.pk, one.step), 0)))
+    stuck = Enrolment.objects.filter(workflow=workflow, status=Enrolment.Status.ATTENTION)
+    # Apart, so that each is answered from its own index.
+    counted = {(version, step): n for version, step, n in _counts(rows)}
+    held = {(version, step): n for version, step, n in _counts(stuck)}
+    order = {(pk, step): n for pk, v in versions.items() for n, step in enumerate(graph.order(from_json(v.definition)))}
+    everywhere = [Inside(versions[at[0]], at[1], people, held.get(at, 0)) for at, people in counted.items()]
+    return sorted(everywhere, key=lambda one: (-one.version.number, order.get((one.version.pk, one.step), 0)))
+
+
+def _counts(rows: "QuerySet[Enrolment]") -> "QuerySet[Enrolment, tuple[UUID, str, int]]":
+    return rows.values_list("version", "step").annotate(n=Count("*"))
 
 
 def suggest(old: Definition, new: Definition, step: str) -> str:
@@ -231,15 +234,23 @@ def carry_out(move_id: UUID) -> None:
         move.forecast, move.forecast_at = fates.to_json(_forecast(move, now)), now
         move.save(update_fields=["forecast", "forecast_at"])
     definition = from_json(move.definition)
-    for old, step, to in _mapped(move):
-        kept = to is not None and keeps(from_json(old.definition).steps.get(step), definition.steps[to])
-        while some := _move_some(move, old, step, to, kept):
-            Move.objects.filter(pk=move.pk).update(done=F("done") + some, seen_at=clock.now())
+    while _move_round(move, definition):  # until a whole round finds nobody: meanwhile the engine moves them, too
+        pass
     count = Moved.objects.filter(move=move).count()
     ended = {"state": State.MOVED, "done": count, "total": count, "seen_at": None}
     Move.objects.filter(pk=move.pk, state=State.MOVING).update(**ended)
     enqueue("workflows.run")
     enqueue("workflows.settle_move", move.pk, countdown=5)
+
+
+def _move_round(move: Move, definition: Definition) -> int:
+    count = 0
+    for old, step, to in _mapped(move):
+        kept = to is not None and keeps(from_json(old.definition).steps.get(step), definition.steps[to])
+        while some := _move_some(move, old, step, to, kept):
+            Move.objects.filter(pk=move.pk).update(done=F("done") + some, seen_at=clock.now())
+            count += some
+    return count
 
 
 _MOVE = """

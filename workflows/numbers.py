@@ -44,16 +44,17 @@ def by_step(version_id: UUID) -> dict[str, dict[str, int]]:
 
 
 def totals(workflows: Iterable[Workflow]) -> dict[UUID, dict[str, int]]:
-    """Of each journey: inside, attention, entered, goal, over all its versions. Three statements."""
+    """Of each journey: inside, attention, entered, goal, over all its versions. Four statements."""
     ids = [workflow.pk for workflow in workflows]
     found: dict[UUID, dict[str, int]] = {pk: {} for pk in ids}
     of = dict(WorkflowVersion.objects.filter(workflow__in=ids).values_list("pk", "workflow"))
-    rows = Enrolment.objects.filter(version__in=of).exclude(status=Status.LEFT)
-    for version, status, people in rows.values_list("version", "status").annotate(n=Count("*")):
+    inside = Enrolment.objects.filter(version__in=of).exclude(status=Status.LEFT)
+    for version, people in inside.values_list("version").annotate(n=Count("*")):
         sums = found[of[version]]
         sums["inside"] = sums.get("inside", 0) + people
-        if status == Status.ATTENTION:
-            sums["attention"] = sums.get("attention", 0) + people
+    stuck = Enrolment.objects.filter(workflow__in=ids, status=Status.ATTENTION)
+    for workflow, people in stuck.values_list("workflow").annotate(n=Count("*")):
+        found[workflow]["attention"] = people
     counted = Tally.objects.filter(version__in=of, what__in=["entered", "goal"])
     for version, what, total in counted.values_list("version", "what").annotate(n=Sum("count")):
         sums = found[of[version]]
