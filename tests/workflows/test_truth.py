@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
+from tests.workflows.ahead import compared
 from tests.workflows.drawn import EVENTS, KEYS, PLANS, ZONES, Drawer, drawn_person, drawn_plan
 from tests.workflows.truth import Both, Setting
 
@@ -161,3 +162,13 @@ def test_the_engine_and_the_interpreter_agree() -> None:
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(Truth, settings=few)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_engine_does_what_the_simulator_foretold(seed: int) -> None:
+    setting = Setting()
+    for more in range(2):
+        foretold, lived, definition = compared(setting, random.Random(100 * more + seed))
+        for who, trace in foretold.items():
+            assert lived[who] == trace, definition
+        assert any(foretold.values())

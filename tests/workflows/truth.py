@@ -256,15 +256,21 @@ class Both:
                 self.killed(work, crash)
         for _ in range(30):
             before = self.state()
-            tasks_intake.listen()
-            tasks_intake.look()
-            self.together(workers) if workers > 1 else self.work()
-            self.drain()
+            self.listen_look_and_work(workers)
             if self.state() == before:
                 break
         else:
             raise AssertionError("The engine does not come to rest.")
         self.world.tick(self.now)
+
+    def listen_look_and_work(self, workers: int = 1) -> None:
+        tasks_intake.listen()
+        tasks_intake.look()
+        if workers > 1:
+            self.together(workers)
+        else:
+            self.work()
+        self.drain()
 
     def work(self) -> None:
         engine.run(seconds=60, now=self.now)
