@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -274,6 +275,81 @@ def test_more_than_one_lot_is_read_in_lots_of_whole_transactions(monkeypatch: py
     assert lots[0] == 11  # one transaction stays together
     assert sum(lots) == 23
     assert max(lots[1:]) <= 6
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_each_row_is_read_once_in_whatever_order_transactions_end(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw, read, written = Random(seed), list[int](), set[int]()
+    monkeypatch.setattr(reading, "SIZE", 4)
+    monkeypatch.setattr(matching, "match", lambda rows, found: read.extend(row.id for row in rows))
+    make_workflow(linear(wait(), end(), exits=[]))
+    listen()
+    others = [connection.get_new_connection(connection.get_connection_params()) for _ in range(4)]
+    pending: dict[int, set[int]] = {n: set() for n in range(4)}
+    try:
+        for _ in range(120):
+            n = draw.randrange(4)
+            match draw.choice(["write", "write", "commit", "listen", "roll back", "die"]):
+                case "write":
+                    row = others[n].execute(_HAPPENED, [uuid7(), uuid7(), clock.now()]).fetchone()
+                    assert row is not None
+                    pending[n].add(row[0])
+                case "commit":
+                    others[n].commit()
+                    written |= pending[n]
+                    pending[n] = set()
+                case "roll back":
+                    others[n].rollback()
+                    pending[n] = set()
+                case "listen":
+                    listen()
+                case "die":
+                    before = list(read)
+                    with monkeypatch.context() as dying:
+                        dying.setattr(reading, "_move", _dies)
+                        listen()
+                    read[:] = before  # what was made of it was rolled back with it
+        for n, other in enumerate(others):
+            other.commit()
+            written |= pending[n]
+        listen()
+    finally:
+        for other in others:
+            other.close()
+    assert sorted(read) == sorted(written)
+
+
+_HAPPENED = """
+INSERT INTO workflows_happening (kind, about, contact_id, at) VALUES ('event', %s, %s, %s) RETURNING id
+"""
+
+
+def _dies(*_: Any) -> None:
+    raise OSError
+
+
+def test_a_journey_published_while_somebody_reads_misses_nothing_that_comes_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    topic, begun = TopicFactory(), list[Workflow]()
+    make_workflow(linear(wait(), end(), exits=[{"kind": "unsubscribed"}]))
+    early, late = make_people(2)
+    listen()
+    plain = tasks_intake.watched
+
+    def then_one_begins() -> Any:
+        found = plain()
+        consent.commands.opt_in(early, topic, source=Source.FORM, evidence=EVIDENCE, by=SYSTEM)
+        trigger = {"kind": "consent", "topic": str(topic.pk)}
+        begun.append(make_workflow(linear(wait(), end(), trigger=trigger, exits=[])))
+        consent.commands.opt_in(late, topic, source=Source.FORM, evidence=EVIDENCE, by=SYSTEM)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tasks_intake, "watched", then_one_begins)
+        listen()
+    listen()
+    assert on(begun[0]) == [late]
 
 
 def test_two_listeners_at_once_and_one_killed_on_the_way_let_everybody_in_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from workflows.enrolling import Entry
 from workflows.happenings import New
 from workflows.intake import dates
 from workflows.intake.matching import let_in
+from workflows.intake.reading import heard
 from workflows.intake.waking import wake
 from workflows.watched import ZONE, Kind, Version, Watched
 
@@ -61,13 +62,14 @@ class _News:
 
 
 @transaction.atomic
-def changes(watched: Watched) -> bool:
+def changes(_: Watched) -> bool:
     """Keep what changed of what journeys ask about, and wake whom it moves. True: there is more to read."""
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, [SIZE])
         notes = [_Note(*row) for row in cursor.fetchall()]
     if not notes:
         return False
+    watched = heard(hold=True)
     keys = sorted({*watched.attributes, *watched.moved_by} | ({ZONE} if watched.dated else set()))
     by_person: defaultdict[UUID, list[_Note]] = defaultdict(list)
     for note in notes:

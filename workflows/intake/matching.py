@@ -17,7 +17,7 @@ from workflows import enrolling, fits, happenings
 from workflows.definition import ByAttribute, ByDate, ByEvent
 from workflows.enrolling import Entry
 from workflows.intake import dates
-from workflows.intake.reading import Table, window
+from workflows.intake.reading import Table, heard, window
 from workflows.intake.waking import wake
 from workflows.models import Cursor, Workflow
 from workflows.watched import Topic, Version, Watched
@@ -49,7 +49,7 @@ def matched(watched: Watched) -> bool:
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT * FROM ({HAPPENINGS.new(columns)}) n ORDER BY id", found.params)  # noqa: S608
             rows = [Happened(*row) for row in cursor.fetchall()]
-        match(rows, watched)
+        match(rows, heard(hold=True))
     return found.more
 
 

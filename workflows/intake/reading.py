@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from core.transactions import Ended, ended
 from workflows.models import Cursor
+from workflows.watched import Watched, watched
 
 #: Rows of one transaction of ours, but that those of one transaction of theirs stay together.
 SIZE = 5_000
@@ -92,6 +93,19 @@ def window(source: str, table: Table, *, since: datetime, young: datetime | None
             found.params |= {"before": now.before, "unfinished": list(now.unfinished), "late": late}
         yield found
         _move(source, now)
+
+
+def heard(*, hold: bool = False) -> Watched:
+    """What journeys listen to, asked after it was settled which rows are read: whoever began before these is heard.
+
+    `hold`: nobody publishes, pauses or stops one until the transaction ends.
+    """
+    if hold:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT id FROM workflows_workflow WHERE state IN ('ACTIVE', 'PAUSED') ORDER BY id FOR SHARE"
+            )
+    return watched()
 
 
 def _move(source: str, to: Ended) -> None:

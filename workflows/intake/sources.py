@@ -8,7 +8,7 @@ from django.db import connection
 from core import clock
 from tracking.sums import JUDGED
 from tracking.verdict import BURST
-from workflows.intake.reading import Table, window
+from workflows.intake.reading import Table, heard, window
 from workflows.watched import Kind, Watched
 
 CONSENT = Table("consent_ledgerentry")
@@ -56,10 +56,11 @@ def consents(watched: Watched) -> bool:
     since = listened("consent", watched)
     if since is None:
         return False
-    given, withdrawn = watched.about(Kind.GIVEN), watched.about(Kind.WITHDRAWN)
     with window("consent", CONSENT, since=since) as found:
         if found.empty:
             return False
+        watched = heard()
+        given, withdrawn = watched.about(Kind.GIVEN), watched.about(Kind.WITHDRAWN)
         params = {**found.params, "given": given, "withdrawn": withdrawn}
         if given or withdrawn:
             _run(_WORDS.format(new=CONSENT.new("number, act, topic_id, contact_id, at")), params)
@@ -91,11 +92,12 @@ def engagement(watched: Watched) -> bool:
     since = listened("tracking", watched)
     if since is None:
         return False
-    kinds = sorted({kind for kind, _ in watched.triggers if kind in (Kind.OPENED, Kind.CLICKED)})
     young = clock.now() - SETTLED
     with window("tracking", TRACKING, since=since, young=young) as found:
         if found.empty:
             return False
+        watched = heard()
+        kinds = sorted({kind for kind, _ in watched.triggers if kind in (Kind.OPENED, Kind.CLICKED)})
         theirs = _THEIRS.format(new=TRACKING.new("origin_id, contact_id"))
         params = {
             **found.params,
@@ -125,10 +127,11 @@ def deliveries(watched: Watched) -> bool:
     since = listened("deliveries", watched)
     if since is None:
         return False
-    mailings = watched.about(Kind.SENT)
     with window("deliveries", DELIVERIES, since=since) as found:
         if found.empty:
             return False
+        watched = heard()
+        mailings = watched.about(Kind.SENT)
         if mailings:
             _run(
                 _SENT.format(new=DELIVERIES.new("origin_id, contact_id, outcome, at")),
