@@ -7,7 +7,7 @@ from django import forms
 
 from segments.models import Segment
 from workflows.definition import Definition
-from workflows.moving import FINISHES, Inside, suggest
+from workflows.mapping import FINISHES, Inside, suggest
 from workflows.steering import LONGEST_SPREAD_HOURS
 from workflows.words import step_title
 

@@ -13,7 +13,7 @@ from core import clock
 from core.actors import By
 from core.sensitivity import Sensitivity, highest
 from delivery.models import Origin, Sender
-from workflows import approval, checks, claims, moving, tiers, words
+from workflows import approval, checks, claims, mapping, moving, tiers, words
 from workflows.commands import locked
 from workflows.definition import Definition, Mail
 from workflows.errors import ApprovalOutdated, BadDefinition, NotComplete, NotPossibleNow, SelfApproval
@@ -40,16 +40,16 @@ def publish(workflow: Workflow, *, by: By, plan: Any = None, move: Move | None =
     definition = parse(workflow.draft)
     _checked(workflow, definition)
     mails = _frozen(definition, by)
-    mapping = moving.as_json(moving.complete(workflow, plan, definition))
+    steps = mapping.as_json(mapping.complete(workflow, plan, definition))
     tier = highest(tiers.tier_of(definition), *(mail.tier for mail in mails.values()))
     last = workflow.versions.first()
     version = WorkflowVersion.objects.create(
         workflow=workflow,
         number=last.number + 1 if last else 1,
         definition=workflow.draft,
-        digest=approval.digest(workflow.draft, mapping, mails, approval.within(definition)),
+        digest=approval.digest(workflow.draft, steps, mails, approval.within(definition)),
         tier=tier,
-        plan=mapping,
+        plan=steps,
         proposed_by=person_of(by),
         proposed_at=clock.now(),
         written_by=workflow.editors,

@@ -21,8 +21,10 @@ from tests.workflows.factories import (
     rule,
     wait,
 )
-from workflows import commands, fates, moving, publishing
+from workflows import commands, fates, mapping, moving, publishing
+from workflows.definition import Definition, from_json
 from workflows.engine.run import run
+from workflows.errors import NotPossibleNow
 from workflows.models import Enrolment, Move, Moved, Transition, Workflow, WorkflowVersion
 from workflows.step import Left
 
@@ -41,13 +43,13 @@ def move(workflow: Workflow, steps: Steps | None = None) -> Move:
     """Foretell, publish the draft with that, move, and let the engine and the reckoning follow, as the jobs do."""
     old = live(workflow)
     asked = {"how": "move", "steps": {str(old.pk): steps or {}}}
-    definition = moving.from_json(workflow.draft)
-    plan = moving.complete(workflow, asked, definition)
+    definition = from_json(workflow.draft)
+    plan = mapping.complete(workflow, asked, definition)
     by = marketer()
     foretold = moving.foretell(workflow, workflow.draft, plan, by=by)
     moving.work_out(foretold.pk)
     foretold.refresh_from_db()
-    version = publishing.publish(workflow, plan=moving.as_json(plan), move=foretold, by=by)
+    version = publishing.publish(workflow, plan=mapping.as_json(plan), move=foretold, by=by)
     assert version.state == WorkflowVersion.State.LIVE
     moving.carry_out(foretold.pk)
     go()
@@ -187,8 +189,8 @@ def test_a_move_that_died_half_way_is_finished_by_the_next_job(monkeypatch: pyte
     workflow = make_workflow(linear(wait(days=1)))
     place(workflow, make_people(5))
     draw(workflow, linear(wait(days=2)))
-    plan = moving.complete(workflow, {"how": "move"}, moving.from_json(workflow.draft))
-    version = publish(workflow, plan=moving.as_json(plan))
+    plan = mapping.complete(workflow, {"how": "move"}, from_json(workflow.draft))
+    version = publish(workflow, plan=mapping.as_json(plan))
     found = Move.objects.get(version=version)
     assert found.state == Move.State.MOVING
     kept, calls = moving._move_some, []
@@ -227,23 +229,23 @@ def test_who_leaves_by_a_move_gets_no_mail_that_has_not_left() -> None:
 
 
 def test_steps_are_mapped_by_themselves_by_id_and_by_name() -> None:
-    def of(steps: dict[str, dict[str, object]]) -> moving.Definition:
-        return moving.from_json({"version": 1, "start": next(iter(steps)), "steps": steps})
+    def of(steps: dict[str, dict[str, object]]) -> Definition:
+        return from_json({"version": 1, "start": next(iter(steps)), "steps": steps})
 
     old = of({"a": wait(days=1), "b": {**wait(days=1), "name": "Rest"}, "c": {"kind": "end"}, "d": wait(days=3)})
     new = of({"a": wait(days=4), "x": {**wait(days=2), "name": "Rest"}, "d": {"kind": "end"}})
-    assert [moving.suggest(old, new, step) for step in old.steps] == ["a", "x", "", ""]
+    assert [mapping.suggest(old, new, step) for step in old.steps] == ["a", "x", "", ""]
 
 
 def test_a_plan_that_names_what_is_not_there_is_refused() -> None:
     workflow = make_workflow(linear(wait(days=1)))
     version = live(workflow)
-    definition = moving.from_json(workflow.draft)
+    definition = from_json(workflow.draft)
     for steps in ({"s1": "nowhere"}, {"nothing": "s1"}):
-        with pytest.raises(moving.NotPossibleNow):
-            moving.complete(workflow, {"how": "move", "steps": {str(version.pk): steps}}, definition)
-    with pytest.raises(moving.NotPossibleNow):
-        moving.complete(workflow, {"how": "fly"}, definition)
+        with pytest.raises(NotPossibleNow):
+            mapping.complete(workflow, {"how": "move", "steps": {str(version.pk): steps}}, definition)
+    with pytest.raises(NotPossibleNow):
+        mapping.complete(workflow, {"how": "fly"}, definition)
 
 
 def test_foretelling_writes_nothing_of_anybody() -> None:
@@ -251,7 +253,7 @@ def test_foretelling_writes_nothing_of_anybody() -> None:
     place(workflow, make_people(3), since=clock.now() - timedelta(days=3))
     before = list(Enrolment.objects.order_by("pk").values())
     draw(workflow, linear(wait(days=1), mail()))
-    plan = moving.complete(workflow, {"how": "move"}, moving.from_json(workflow.draft))
+    plan = mapping.complete(workflow, {"how": "move"}, from_json(workflow.draft))
     foretold = moving.foretell(workflow, workflow.draft, plan, by=marketer())
     moving.work_out(foretold.pk)
     foretold.refresh_from_db()

@@ -14,7 +14,7 @@ from accounts.queries import names_of
 from accounts.requests import StaffRequest, may
 from audit.models import Entry
 from core.errors import DomainError
-from workflows import approval, checks, commands, drawing, moving, numbers, queries, telling, words
+from workflows import approval, checks, commands, drawing, mapping, numbers, queries, telling, words
 from workflows.definition import Definition, from_json
 from workflows.forms_pages import NameForm
 from workflows.models import Move, Workflow, WorkflowVersion
@@ -78,7 +78,7 @@ def workflow_detail(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
         steps=len(definition.steps),
         numbers=numbers.told(version, exact=exact(request)) if version else None,
         palette=drawing.palette(),
-        older=sum(one.people for one in moving.inside(workflow) if one.version != version) if version else 0,
+        older=sum(one.people for one in mapping.inside(workflow) if one.version != version) if version else 0,
         outdated=version is not None and _outdated(version),
         returned=workflow.versions.filter(state="RETURNED", number__gt=version.number if version else 0).first(),
         move=move,
@@ -117,7 +117,7 @@ def workflow_versions(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
     workflow = load(workflow_id)
     versions = list(workflow.versions.select_related("move"))
     inside = {version.pk: 0 for version in versions}
-    for one in moving.inside(workflow):
+    for one in mapping.inside(workflow):
         inside[one.version.pk] += one.people
     names = names_of([v for version in versions for v in (version.proposed_by, version.decided_by) if v])
     rows = [

@@ -12,7 +12,7 @@ from accounts.models import User
 from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from core.errors import DomainError
-from workflows import approval, checks, drawing, moving, publishing, queries, steering, telling, tiers, words
+from workflows import approval, checks, drawing, mapping, moving, publishing, queries, steering, telling, tiers, words
 from workflows.definition import Definition, from_json
 from workflows.forms_pages import DecisionForm, PlanForm, ResumeForm
 from workflows.models import Move, Workflow, WorkflowVersion
@@ -27,13 +27,13 @@ def workflow_publish(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
     definition = from_json(workflow.draft)
     names = Names.load(definition)
     problems = checks.check(definition, workflow=workflow, names=names)
-    inside = moving.inside(workflow)
+    inside = mapping.inside(workflow)
     olds = {one.version.pk: from_json(one.version.definition) for one in inside}
     form = PlanForm(request.POST or None, inside=inside, olds=olds, new=definition)
     move: Move | None = None
     if request.method == "POST" and form.is_valid():
         try:
-            plan = moving.complete(workflow, form.plan(), definition)
+            plan = mapping.complete(workflow, form.plan(), definition)
             if plan.how == "move":
                 move = None if "look" in request.POST else _foretold(request, workflow, plan)
             if plan.how == "move" and move is None:  # nobody confirms what was not shown
@@ -73,19 +73,19 @@ def _rows(form: PlanForm, olds: dict[Any, Definition]) -> list[dict[str, Any]]:
     ]
 
 
-def _foretold(request: StaffRequest, workflow: Workflow, plan: moving.Mapping) -> Move | None:
+def _foretold(request: StaffRequest, workflow: Workflow, plan: mapping.Mapping) -> Move | None:
     """The forecast the page showed, if it is of this very plan and draft."""
     shown = request.POST.get("move", "")
     try:
         move = workflow.moves.filter(pk=UUID(shown), version=None).first()
     except ValueError:
         return None
-    fits = move is not None and move.plan == moving.as_json(plan) and move.definition == workflow.draft
+    fits = move is not None and move.plan == mapping.as_json(plan) and move.definition == workflow.draft
     return move if fits else None
 
 
-def _published(request: StaffRequest, workflow: Workflow, plan: moving.Mapping, move: Move | None) -> HttpResponse:
-    version = publishing.publish(workflow, plan=moving.as_json(plan), move=move, by=request.user)
+def _published(request: StaffRequest, workflow: Workflow, plan: mapping.Mapping, move: Move | None) -> HttpResponse:
+    version = publishing.publish(workflow, plan=mapping.as_json(plan), move=move, by=request.user)
     if version.state == WorkflowVersion.State.PROPOSED:
         messages.success(request, "Proposed. A second person has to approve it; approvers see it on their Home.")
         return redirect("workflows:detail", workflow.pk)
@@ -171,7 +171,7 @@ def workflow_review(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
         form=form,
         move=move,
         told=telling.told(move) if move else None,
-        inside=sum(one.people for one in moving.inside(workflow)),
+        inside=sum(one.people for one in mapping.inside(workflow)),
         own=request.user.pk in approval.hands(version, from_json(version.definition)),
         author=author.name if author else "",
         palette=drawing.palette(),
@@ -230,7 +230,7 @@ def workflow_stop(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
     if workflow.state not in (Workflow.State.ACTIVE, Workflow.State.PAUSED):
         messages.info(request, "This journey does not run.")
         return redirect("workflows:detail", workflow.pk)
-    inside = moving.inside(workflow)
+    inside = mapping.inside(workflow)
     olds = {one.version.pk: from_json(one.version.definition) for one in inside}
     rows = [(one, _title(olds[one.version.pk], one.step) or one.step) for one in inside]
     people = sum(one.people for one in inside)
