@@ -60,7 +60,8 @@ def journeys_of(clinic: Clinic, timeline: Timeline) -> None:
     for moment, some in _welcomes(clinic, whom[:60]):
         timeline.at(moment, partial(house.ask, clinic, some))
     for day in range(DAYS, -1, -1):
-        timeline.at(morning(day) + timedelta(hours=1, minutes=2), partial(house.work, look=True))
+        # Visits are in the days to come: no earlier moment before one has passed.
+        timeline.at(morning(day) + timedelta(hours=1, minutes=2), partial(house.work, look=day <= 3))
         timeline.at(morning(day) + timedelta(hours=2, minutes=2), house.work)
         timeline.at(morning(day) + timedelta(hours=7, minutes=2), house.work)
     timeline.at(morning(DAYS - 15), lambda: _read(random))
