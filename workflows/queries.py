@@ -26,6 +26,10 @@ def workflows() -> "QuerySet[Workflow]":
     return Workflow.objects.filter(archived_at=None).order_by("-updated_at", "-pk")
 
 
+def archived() -> "QuerySet[Workflow]":
+    return Workflow.objects.filter(archived_at__isnull=False).order_by("-archived_at", "-pk")
+
+
 def live_version(workflow: Workflow) -> WorkflowVersion | None:
     return workflow.versions.filter(state=WorkflowVersion.State.LIVE).first()
 

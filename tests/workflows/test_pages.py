@@ -37,7 +37,7 @@ from tests.workflows.factories import (
     rule,
     wait,
 )
-from workflows import moving, publishing
+from workflows import commands, moving, publishing
 from workflows.engine.run import run
 from workflows.models import Enrolment, Move, Workflow, WorkflowVersion
 
@@ -109,6 +109,24 @@ def test_a_list_takes_the_same_statements_however_many_stand_in_it(marketer: Cli
     one = asked()
     grow(2)
     assert asked() == one
+
+
+def test_saves_in_a_row_are_one_line_of_the_history(client: Client) -> None:
+    author = UserFactory(roles=[Role.MARKETER])
+    sign_in(client, author)
+    workflow = make_draft(by=author)
+    for days in range(2, 6):
+        commands.save_draft(workflow, linear(wait(days=days)), revision=None, by=author)
+    text = page(client, "history", workflow.pk)
+    assert text.count("Draft changed") == 1
+    assert "Draft changed: 4 times" in text
+
+
+def test_an_archived_journey_is_found_among_the_archived(marketer: Client) -> None:
+    workflow = make_draft(name="Long ago")
+    press(marketer, "archive", workflow.pk)
+    assert "Long ago" not in page(marketer, "list")
+    assert "Long ago" in page(marketer, "list", state="archived")
 
 
 # -- publishing -------------------------------------------------------------------------------------------------------

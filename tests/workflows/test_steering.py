@@ -18,6 +18,7 @@ from tests.workflows.factories import (
     make_workflow,
     marketer,
     place,
+    publish,
     rule,
     wait,
 )
@@ -57,6 +58,21 @@ def test_a_paused_journey_holds_everybody_and_its_mail() -> None:
     with pytest.raises(NotPossibleNow):
         steering.pause(workflow, by=marketer())
     assert steering.overdue(workflow) == steering.Overdue(people=2, mails=3)
+
+
+def test_what_is_published_while_paused_stays_paused() -> None:
+    workflow = make_workflow(linear(mail(), wait(days=1)))
+    steering.pause(workflow, by=marketer())
+    version = publish(workflow, linear(mail(), wait(days=2)))
+    workflow.refresh_from_db()
+    assert (version.state, workflow.state) == ("LIVE", "PAUSED")
+    assert Origin.objects.get(pk=version.mails.get().pk).state == "HELD"
+    place(workflow, make_people(2))
+    go()
+    assert mailed() == 0
+    resume(workflow)
+    go()
+    assert mailed() == 2
 
 
 def test_resuming_catches_up_at_once() -> None:

@@ -1,5 +1,6 @@
 """List of journeys, and of one: overview, versions, history; create, rename, duplicate, archive."""
 
+from itertools import groupby
 from uuid import UUID
 
 from django.contrib import messages
@@ -23,20 +24,23 @@ from workflows.ready import READY
 from workflows.views.shared import act, exact, load, show, version_of
 
 PER_PAGE = 25
+ARCHIVED = "archived"
+#: Entries of the trail that a history is made from; the canvas saves often.
+ENTRIES = 1_000
 
 
 @may(Action.WORKFLOWS_VIEW)
 @require_safe
 def workflow_list(request: StaffRequest) -> HttpResponse:
     state = request.GET.get("state", "")
-    found = queries.workflows()
+    found = queries.archived() if state == ARCHIVED else queries.workflows()
     if state in Workflow.State.values:
         found = found.filter(state=state)
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     shown = list(page.object_list)
     sums = numbers.totals(shown)
     rows = [(one, words.trigger_title(from_json(one.draft).trigger), sums[one.pk]) for one in shown]
-    context = {"rows": rows, "page": page, "state": state, "states": Workflow.State.choices}
+    context = {"rows": rows, "page": page, "state": state, "states": [*Workflow.State.choices, (ARCHIVED, "Archived")]}
     return render(request, "workflows/list.html", context)
 
 
@@ -167,19 +171,26 @@ def version_json(request: StaffRequest, workflow_id: UUID, number: int) -> JsonR
 @require_safe
 def workflow_history(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
     workflow = load(workflow_id)
-    entries = list(Entry.objects.filter(target_id=str(workflow.pk)).order_by("-at")[:200])
-    names = names_of([entry.actor_id for entry in entries if entry.actor_kind == "staff"])
+    entries = Entry.objects.filter(target_id=str(workflow.pk)).order_by("-at", "-pk")[:ENTRIES]
+    runs = [list(run) for _, run in groupby(entries, key=_line)]
+    names = names_of([run[0].actor_id for run in runs if run[0].actor_kind == "staff"])
     rows = [
         {
             "at": entry.at,
             "icon": ICON.get(entry.action, "info"),
             "what": SAID.get(entry.action, entry.action),
-            "more": _more(entry),
+            "more": _more(entry) or (f"{len(run)} times" if len(run) > 1 else ""),
             "by": names.get(entry.actor_id, "") or {"system": "Carillon", "token": "API"}.get(entry.actor_kind, ""),
         }
-        for entry in entries
+        for run in runs[:200]
+        for entry in run[:1]
     ]
     return show(request, "history", workflow, rows=rows)
+
+
+def _line(entry: Entry) -> tuple[object, ...]:
+    """What stands in one line: each entry, but saves in a row by the same person together."""
+    return (entry.action, entry.actor_id) if entry.action == "workflow.saved" else (entry.pk,)
 
 
 def _more(entry: Entry) -> str:
