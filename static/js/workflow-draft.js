@@ -60,6 +60,12 @@ export class Draft extends EventTarget {
     this.save();
   }
 
+  // Whether leaving now would lose something: what is on its way goes on without the page.
+  get atRisk() {
+    const leaves = this.state === "saving" && this.sent === this.definition && small(JSON.stringify(this.sent));
+    return this.unsaved && !leaves;
+  }
+
   // Resolves once the server has what is on the screen: true if it took it.
   save() {
     this.posting ??= this.post().finally(() => (this.posting = null));
@@ -69,7 +75,7 @@ export class Draft extends EventTarget {
   async post() {
     while (this.unsaved) {
       this.became("saving");
-      const sent = this.definition;
+      const sent = (this.sent = this.definition);
       const answer = await ask(this.url, { revision: this.revision, definition: sent });
       if (answer.ok) {
         this.take(answer.data);
@@ -155,22 +161,24 @@ export class Draft extends EventTarget {
   }
 }
 
+const small = (text) => new Blob([text]).size < KEEPALIVE_BYTES;
 const headers = () => JSON.parse(document.body.getAttribute("hx-headers") || "{}");
 
-export async function ask(url, body, again = false) {
+// `poll`: the page asks by itself, which keeps no session alive.
+export async function ask(url, body, { again = false, poll = false } = {}) {
   const text = body && JSON.stringify(body);
   let answer;
   try {
     answer = await fetch(url, {
       method: body ? "POST" : "GET",
       body: text,
-      keepalive: Boolean(text) && text.length < KEEPALIVE_BYTES,
-      headers: { ...headers(), "HX-Request": "true", ...(body && { "Content-Type": "application/json" }) },
+      keepalive: Boolean(text) && small(text),
+      headers: { ...headers(), "HX-Request": "true", ...(poll && { "X-Poll": "1" }), ...(body && { "Content-Type": "application/json" }) },
     });
   } catch {
     return { ok: false, status: 0, message: "no connection. It is tried again by itself; keep this page open." };
   }
-  if (answer.status === 403 && body && !again && (await renew())) return await ask(url, body, true);
+  if (answer.status === 403 && body && !again && (await renew())) return await ask(url, body, { again: true });
   const json = (answer.headers.get("Content-Type") || "").startsWith("application/json");
   const data = json ? await answer.json() : null;
   // What says nothing is left out of JSON: here there are always steps, if none.

@@ -10,6 +10,7 @@ const STUB = { width: 22, height: 16 };
 const GAP = 60;
 const CHIP = 26;
 const ROUND = 10;
+const LANES = [0, 13, 19]; // pixels below the middle, for ways that go sideways at once: past a plus of others
 const TOP_GAP = 10;
 
 // `wide(text)`: pixels a way's label takes; `label(place)`: its text; `numbers`: cards are taller.
@@ -75,6 +76,8 @@ function place(graph, definition, order, ways) {
   nodes.set(RULES, { ...RULES_CARD, x: top.x, y: top.y + CARD.height + TOP_GAP });
   nodes.set(TRIGGER, { ...top, height: CARD.height });
   for (const way of ways) trace(graph, way);
+  spread(ways);
+  for (const way of ways) way.path = rounded(squared(way));
   const all = graph.nodes().map((name) => graph.node(name));
   const left = Math.min(...all.map((n) => n.x - n.width / 2));
   const right = Math.max(...all.map((n) => n.x + n.width / 2));
@@ -99,7 +102,7 @@ function trace(graph, way) {
     points.push(...bends(graph, way.place.from, way.end));
   }
   points.push(finish);
-  way.path = rounded(squared(points));
+  way.points = points;
   if (way.end !== way.to) way.stub = { x: end.x, y: end.y, width: end.width, height: end.height };
 }
 
@@ -109,17 +112,59 @@ function bends(graph, from, to) {
   return edge.points.slice(1, -1).map(({ x, y }) => [x, y]);
 }
 
+// Where ways go sideways between the same two ranks, one over the other, each gets a height of its own, and none goes
+// through the plus of another; but those from the same step, or to the same step, run together.
+function spread(ways) {
+  const gaps = new Map();
+  for (const way of ways) {
+    const { points } = way;
+    const last = points.length - 2;
+    way.heights = new Map();
+    for (let n = 1; n <= last; n += 2) {
+      const [low, high] = [points[n - 1][0], points[n + 1][0]].sort((a, b) => a - b);
+      if (high - low < 1) continue;
+      const y = points[n][1];
+      const names = [n === 1 ? `from ${way.place.from}` : `in ${way.key}`, n === last ? `to ${way.end}` : `in ${way.key}`];
+      gaps.set(y, [...(gaps.get(y) || []), { way, n, low, high, names }]);
+    }
+  }
+  for (const [y, runs] of gaps) {
+    const lanes = LANES.map(() => []);
+    const near = ways.filter(({ plus }) => Math.abs(plus.y - y) < 12);
+    for (const bundle of bundles(runs)) {
+      const crosses = (other) => other.some((one) => bundle.some((run) => run.low < one.high + 8 && one.low < run.high + 8));
+      const meets = ({ key, plus: { x } }) => bundle.every(({ way }) => way.key !== key) && bundle.some(({ low, high }) => low < x + 12 && x - 12 < high);
+      const free = lanes.findIndex((others, lane) => !others.some(crosses) && (lane > 0 || !near.some(meets)));
+      const lane = free < 0 ? lanes.length - 1 : free;
+      lanes[lane].push(bundle);
+      for (const { way, n } of bundle) way.heights.set(n, y + LANES[lane]);
+    }
+  }
+}
+
+function bundles(runs) {
+  const found = [];
+  for (const run of runs) {
+    const mine = found.filter((bundle) => bundle.some((one) => one.names.some((name) => run.names.includes(name))));
+    for (const one of mine) found.splice(found.indexOf(one), 1);
+    found.push([run, ...mine.flat()]);
+  }
+  return found;
+}
+
 // Down and sideways only: an odd point is between ranks, where the way goes sideways to the next even one.
-function squared(points) {
+function squared({ points, heights }) {
   const path = [points[0]];
   for (let n = 1; n < points.length - 1; n += 2) {
-    const across = points[n][1];
+    const across = heights.get(n) ?? points[n][1];
     const [x, y] = points[n + 1];
     path.push([path.at(-1)[0], across], [x, across], [x, y]);
   }
   return path.filter(([x, y], n) => {
     const [before, after] = [path[n - 1], path[n + 1]];
-    return !before || !after || !(Math.abs(before[0] - x) + Math.abs(after[0] - x) < 1 || Math.abs(before[1] - y) + Math.abs(after[1] - y) < 1);
+    if (!before || !after) return true;
+    const straight = (axis, here) => Math.abs(before[axis] - here) < 1 && Math.abs(after[axis] - here) < 1;
+    return !straight(0, x) && !straight(1, y);
   });
 }
 

@@ -30,6 +30,7 @@ export function openMenu({ title, groups, at, opener }) {
     menu.append(group);
   }
   menu.back = opener || document.activeElement;
+  menu.addEventListener("contextmenu", (event) => event.preventDefault()); // the key for menus comes twice
   menu.addEventListener("keydown", keys);
   menu.addEventListener("keyup", (event) => event.key === " " && typed && event.preventDefault()); // a space within a word
   document.body.append(menu);

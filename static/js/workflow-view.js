@@ -4,9 +4,11 @@ const MAX = 1.6;
 const MARGIN = 48;
 
 export class View {
-  constructor(svg, world, zoomed) {
+  // `embedded`: in a page that scrolls itself.
+  constructor(svg, world, { embedded, zoomed }) {
     this.svg = svg;
     this.world = world;
+    this.embedded = embedded;
     this.zoomed = zoomed;
     this.x = this.y = 0;
     this.scale = 1;
@@ -102,8 +104,10 @@ export class View {
   }
 
   wheel(event) {
+    const zooms = event.ctrlKey || event.metaKey;
+    if (this.embedded && !zooms) return;
     event.preventDefault();
-    if (event.ctrlKey || event.metaKey) return this.zoom(Math.exp(-event.deltaY / 300), event.clientX, event.clientY);
+    if (zooms) return this.zoom(Math.exp(-event.deltaY / 300), event.clientX, event.clientY);
     const unit = event.deltaMode ? 32 : 1;
     const [dx, dy] = event.shiftKey && !event.deltaX ? [event.deltaY, 0] : [event.deltaX, event.deltaY];
     this.pan(-dx * unit, -dy * unit);

@@ -31,7 +31,7 @@ class Journey {
     this.cards = new Cards(this.palette);
     this.draft = new Draft(root.dataset.draft);
     this.drawing = new Drawing(this.svg, { icons: this.palette.icons, editable: this.editable });
-    this.view = new View(this.svg, this.drawing.world, (scale) => this.zoomed(scale));
+    this.view = new View(this.svg, this.drawing.world, { embedded: !root.closest(".canvas"), zoomed: (scale) => this.zoomed(scale) });
     this.list = new List(this.listRoot, { icon: (name) => this.icon(name), editable: this.editable });
     this.actions = new Actions(this);
     this.numbers = root.dataset.numbers ? {} : null; // room for them from the beginning
@@ -63,7 +63,7 @@ class Journey {
     // A panel saved its step: what it saved is drawn, and undoing takes it back.
     document.addEventListener("draft-saved", () => this.draft.reload(`changing ‘${this.selected ? this.cards.title(this.selected) : "the journey"}’`));
     addEventListener("beforeunload", (event) => {
-      if (this.draft.unsaved) event.preventDefault();
+      if (this.draft.atRisk) event.preventDefault();
     });
     new ResizeObserver(() => this.resized()).observe(this.svg);
   }
@@ -276,7 +276,7 @@ class Journey {
     link.setAttribute("hx-get", url);
     link.setAttribute("hx-target", "#panel-body");
     link.setAttribute("hx-swap", "outerHTML");
-    if (document.getElementById("panel-form")) link.setAttribute("hx-sync", "#panel-form:queue all");
+    link.setAttribute("hx-sync", "closest aside:queue all");
     this.panel.append(link);
     window.htmx.process(link);
     link.click();
@@ -444,7 +444,7 @@ class Journey {
 
   async count() {
     if (!document.hidden) {
-      const answer = await ask(this.root.dataset.numbers, null, true);
+      const answer = await ask(this.root.dataset.numbers, null, { poll: true });
       if (answer.ok) {
         const fresh = answer.data.steps;
         if (!same(fresh, this.numbers)) {
