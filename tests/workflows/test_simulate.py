@@ -14,11 +14,14 @@ from contacts.persons import known_of
 from core import clock
 from core.actors import SYSTEM
 from core.models import Organization
+from delivery import outcomes
+from delivery.ids import delivery_id
 from delivery.models import Delivery, SendBatch
 from segments import commands as segments
 from segments.queries import audience
-from tests.delivery.factories import opt_in
+from tests.delivery.factories import make_origin, opt_in
 from tests.workflows import factories as make
+from tracking.models import Event
 from workflows import happenings, simulations
 from workflows.errors import NotComplete, NotPossibleNow
 from workflows.models import Enrolment, EventType, Happening, SimulatedPaths, Simulation, Transition, Workflow
@@ -300,6 +303,48 @@ def test_history_happens_again_on_the_same_weekday_and_properties_come_along() -
     assert stop.arrived_at == at + timedelta(weeks=3)
     # What the event says is as it was said: that day is over.
     assert (stop.way, stop.note) == ("past", "past")
+
+
+def test_consents_sendings_and_clicks_of_before_let_people_in_again() -> None:
+    topic = make.TopicFactory(requires_opt_in=True)
+    ids, start = make.make_people(4), clock.now()
+    with clock.set_to(start - timedelta(days=3)):
+        opt_in(topic, ids[:2])
+        mailing = make_origin(ids[:3])
+        rows = [outcomes.Row(delivery_id(mailing.pk, who), who, "unknown", clock.now()) for who in ids[:3]]
+        outcomes.append(mailing.pk, mailing.batches.get().pk, "", rows)
+        for who, kind, verdict in ((ids[0], "click", "human"), (ids[1], "open", "human"), (ids[2], "click", "machine")):
+            given = {"delivery_id": delivery_id(mailing.pk, who), "origin_id": mailing.pk, "contact_id": who}
+            Event.objects.create(**given, kind=kind, verdict=verdict, at=clock.now())
+
+    def again(**trigger: Any) -> int:
+        workflow = drawn(make.mail(topic=topic), make.end(), trigger=trigger)
+        given: dict[str, Any] = {"entering": "trigger", "start": start, "days": 7, "assume": {"replay": True}}
+        people: int = foreseen(workflow, **given)["people"]
+        return people
+
+    assert again(kind="consent", topic=str(topic.pk), change="given") == 2
+    assert again(kind="consent", topic=str(topic.pk), change="withdrawn") == 0
+    assert again(kind="sent", mailing=str(mailing.pk)) == 0, "nobody knows whether they were sent"
+    assert again(kind="engaged", event="clicked", mailing=str(mailing.pk)) == 1
+    assert again(kind="engaged", event="opened") == 2
+
+
+def test_a_change_of_before_lets_people_in_again_with_the_value_it_brought() -> None:
+    attribute = make.AttributeFactory(key="stage")
+    ids = make.make_people(2)
+    at, start = clock.now() - timedelta(days=2), clock.now()
+    for who, said in ((ids[0], {"was": "one", "is": "two"}), (ids[1], {"was": None, "is": "three"})):
+        sealed = happenings.sealed(who, said, key=known_of(Contact.objects.get(pk=who)).key)
+        happenings.write([happenings.New(Happening.Kind.ATTRIBUTE, attribute.pk, who, at, None, None, sealed)])
+    two = make.rule({"attribute": "stage", "op": "is", "value": "two"})
+    steps = {"b": {**make.branch(two), "exits": {"1": "e", "else": "e"}}, "e": make.end()}
+    becomes = {"kind": "attribute", "attribute": "stage", "becomes": ["two"]}
+    found = foreseen(
+        make.make_draft(make.graph("b", steps, trigger=becomes)),
+        entering="trigger", start=start, days=7, assume={"replay": True},
+    )  # fmt: skip
+    assert (found["people"], found["steps"]["b"]["ways"]) == (1, {"1": 1})
 
 
 def test_an_opt_in_that_lets_people_in_lets_their_mail_out() -> None:

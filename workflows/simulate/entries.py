@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from contacts.models import Attribute, Contact, Kind
+from contacts.models import Contact, Kind
 from segments import catalog as catalogs
 from segments import people, sampling
 from segments.catalog import Catalog
@@ -23,21 +23,17 @@ from segments.tree import Rule
 from workflows import fits, happenings, moments
 from workflows.definition import (
     ByAttribute,
-    ByConsent,
     ByDate,
-    ByEngagement,
     ByEvent,
     ByHand,
     BySegment,
-    BySent,
     Definition,
     WaitUntil,
 )
 from workflows.errors import NotComplete, NotPossibleNow
 from workflows.intake import dates
-from workflows.models import Happening
 from workflows.simulate.assumptions import MAX_PEOPLE, Settings, drawn
-from workflows.simulate.history import shift
+from workflows.simulate.history import let_in, shift
 from workflows.simulate.people import frames_for, matching, series, stored, zones_of
 from workflows.simulate.rules import asked
 from workflows.simulate.world import segment_rule, zone
@@ -232,11 +228,9 @@ def _assumed(definition: Definition, settings: Settings, at: datetime) -> dict[s
 def _replayed(definition: Definition, settings: Settings, among: Numbers | None) -> Iterator[Entering]:
     """What let people in within an earlier span, again."""
     trigger, later = definition.trigger, shift(settings)
-    rows = Happening.objects.filter(at__gte=settings.start - later, at__lt=settings.end - later, **_listened(trigger))
-    fields = ("id", "contact_id", "at", "key_index")
-    found = list(rows.order_by("at", "id").values_list(*fields)[: MAX_ENTRIES + 1])
-    said = happenings.opened(row[0] for row in found)
-    numbers = _numbers({row[1] for row in found})
+    found = let_in(trigger, settings.start - later, settings.end - later, MAX_ENTRIES + 1)
+    said = happenings.opened(one.id for one in found if one.id)
+    numbers = _numbers({one.contact_id for one in found})
     for pk, contact_id, at, key in found:
         number, what = numbers.get(contact_id), said.get(pk, {})
         if number is None or (among is not None and not among.among(np.array([number]))[0]):
@@ -248,24 +242,7 @@ def _replayed(definition: Definition, settings: Settings, among: Numbers | None)
         # Of a coded list only codes are told, which are no value of it.
         told = isinstance(trigger, ByEvent) or not isinstance(what.get("is"), list)
         properties = what if told else {}
-        yield Entering(number, at + later, bytes(key) if key is not None else None, properties, pk)
-
-
-def _listened(trigger: Any) -> dict[str, Any]:
-    """The happenings a trigger listens to."""
-    match trigger:
-        case ByEvent():
-            return {"kind": Happening.Kind.EVENT, "about": happenings.type_named(trigger.event).pk}
-        case ByAttribute():
-            about = Attribute.objects.filter(key=trigger.attribute).values_list("id", flat=True).first()
-            return {"kind": Happening.Kind.ATTRIBUTE, "about": about}
-        case ByConsent():
-            return {"kind": trigger.change, "about": trigger.topic}
-        case ByEngagement():
-            return {"kind": trigger.event} | ({"about": trigger.mailing} if trigger.mailing else {})
-        case BySent():
-            return {"kind": Happening.Kind.SENT, "about": trigger.mailing}
-    raise AssertionError(trigger)
+        yield Entering(number, at + later, key, properties, pk)
 
 
 def _numbers(ids: set[UUID]) -> dict[UUID, int]:

@@ -11,7 +11,17 @@ from django.db import connection
 from contacts.models import Attribute
 from core import clock
 from workflows import happenings
-from workflows.definition import Definition, EventExit, WaitEvent
+from workflows.definition import (
+    AnyTrigger,
+    ByAttribute,
+    ByConsent,
+    ByEngagement,
+    ByEvent,
+    BySent,
+    Definition,
+    EventExit,
+    WaitEvent,
+)
 from workflows.models import Happening
 from workflows.simulate.assumptions import Settings
 
@@ -62,6 +72,67 @@ def ids_of(names: Iterable[str]) -> dict[UUID, str]:
     keys = [name.removeprefix("attribute:") for name in names if name.startswith("attribute:")]
     found = {kind.pk: name for name, kind in events.items()}
     return found | {i: f"attribute:{key}" for i, key in Attribute.objects.filter(key__in=keys).values_list("id", "key")}
+
+
+class LetIn(NamedTuple):
+    """What let somebody in, or would have: `id` of the happening, 0 where another room tells of it."""
+
+    id: int
+    contact_id: UUID
+    at: datetime
+    key: bytes | None = None
+
+
+_CONSENTS = """
+SELECT 0, contact_id, at FROM consent_ledgerentry
+WHERE at >= %(since)s AND at < %(until)s AND (topic_id = %(about)s AND act = %(act)s
+    OR act = 'opt_out_all' AND %(act)s = 'opt_out') ORDER BY number
+"""
+_SENT = """
+SELECT 0, contact_id, at FROM delivery_delivery
+WHERE origin_id = %(about)s AND outcome = 'sent' AND at >= %(since)s AND at < %(until)s ORDER BY at, contact_id
+"""
+# As journeys are told: of one person and campaign the first, by people only; whoever clicked has opened.
+_READERS = """
+SELECT 0, contact_id, at FROM (
+    SELECT e.contact_id, e.origin_id, min(e.at) AS at FROM tracking_event e
+    JOIN delivery_origin o ON o.id = e.origin_id AND o.kind = 'campaign'
+    WHERE e.verdict = 'human' AND (e.kind = 'click' OR e.kind = 'open' AND %(act)s = 'opened')
+      AND (%(about)s::uuid IS NULL OR e.origin_id = %(about)s) GROUP BY 1, 2) n
+WHERE at >= %(since)s AND at < %(until)s ORDER BY at, contact_id
+"""
+
+
+def let_in(trigger: AnyTrigger, since: datetime, until: datetime, most: int) -> list[LetIn]:
+    """What of this kind befell people from `since` on and before `until`, in order: at most so many."""
+    params: dict[str, Any] = {"since": since, "until": until}
+    about: UUID | None
+    match trigger:
+        case ByEvent():
+            about = happenings.type_named(trigger.event).pk
+        case ByAttribute():
+            about = Attribute.objects.filter(key=trigger.attribute).values_list("id", flat=True).first()
+        case ByConsent():
+            act = "opt_in" if trigger.change == "given" else "opt_out"
+            return _asked(_CONSENTS, {**params, "about": trigger.topic, "act": act}, most)
+        case BySent():
+            return _asked(_SENT, {**params, "about": trigger.mailing}, most)
+        case ByEngagement():
+            return _asked(_READERS, {**params, "about": trigger.mailing, "act": trigger.event}, most)
+        case _:
+            raise AssertionError(trigger)
+    if about is None:  # the attribute is gone
+        return []
+    kind = Happening.Kind.EVENT if isinstance(trigger, ByEvent) else Happening.Kind.ATTRIBUTE
+    rows = Happening.objects.filter(kind=kind, about=about, at__gte=since, at__lt=until).order_by("at", "id")
+    found = rows.values_list("id", "contact_id", "at", "key_index")[:most]
+    return [LetIn(pk, who, at, None if key is None else bytes(key)) for pk, who, at, key in found]
+
+
+def _asked(statement: str, params: dict[str, Any], most: int) -> list[LetIn]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"{statement} LIMIT {most:d}", params)
+        return [LetIn(*row) for row in cursor.fetchall()]
 
 
 def read(definition: Definition, settings: Settings, ids: Sequence[UUID]) -> History:
