@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 
 from core.jobs import enqueue
-from workflows import moving, numbers, steering
+from workflows import moving, numbers, putting, steering
 from workflows.models import Enrolment, Workflow
 
 
@@ -35,11 +35,17 @@ def empty(workflow_id: str) -> None:
     steering.empty(UUID(workflow_id))
 
 
+@shared_task(name="workflows.put_on")
+def put_on(workflow_id: str, segment_id: str) -> None:
+    putting.carry_out(UUID(workflow_id), UUID(segment_id))
+
+
 @shared_task(name="workflows.sweep_moves")
 def sweep_moves() -> None:
     """Find what was lost: moves, journeys that are being resumed, stopped journeys with people inside."""
     numbers.sum_up()
     moving.sweep()
+    putting.sweep()
     for workflow in Workflow.objects.exclude(resuming=""):
         enqueue("workflows.resume", workflow.pk)
     inside = Enrolment.objects.exclude(status=Enrolment.Status.LEFT)

@@ -218,6 +218,7 @@ SAID = {
     "workflow.stopped": "Stopped",
     "workflow.archived": "Archived",
     "workflow.enrolled": "People put on",
+    "workflow.put_on": "Everybody of a segment put on",
     "workflow.removed": "People taken off",
     "workflow.retried": "People tried again",
     "workflow.skipped": "A step passed over for people",

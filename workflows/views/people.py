@@ -18,7 +18,8 @@ from core.errors import DomainError
 from core.paging import Bounded
 from segments import membership
 from segments import queries as segments
-from workflows import enrolling, people, queries, steering, words
+from segments.models import Segment
+from workflows import enrolling, people, putting, queries, steering, words
 from workflows.definition import from_json
 from workflows.entry import REFUSALS
 from workflows.forms_pages import PutOnForm
@@ -26,10 +27,6 @@ from workflows.models import Enrolment, Workflow
 from workflows.views.shared import load, show
 
 PER_PAGE = 50
-#: So many are put on in one transaction.
-CHUNK = 5_000
-#: More than this wait for a journey of their own: a trigger on the segment.
-MOST = 200_000
 
 
 @may(Action.WORKFLOWS_VIEW)
@@ -160,7 +157,7 @@ def put_on(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
             ids, unknown = _named(form)
             context |= {"found": len(ids), "unknown": len(unknown), "sure": True}
             if "confirm" in request.POST:
-                _say(request, _enrolled(request, workflow, ids))
+                _put(request, workflow, form.cleaned_data["segment"], ids)
                 return redirect("workflows:people", workflow.pk)
         except DomainError as refusal:
             form.add_error(None, str(refusal))
@@ -170,21 +167,20 @@ def put_on(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
 def _named(form: PutOnForm) -> tuple[list[UUID], list[str]]:
     segment = form.cleaned_data["segment"]
     if segment is not None:
-        return segments.audience(segments.rule_of(segment))[:MOST], []
-    return membership.people_named(form.cleaned_data["names"].splitlines()[:10_000])
+        return segments.audience(segments.rule_of(segment)), []
+    return membership.people_named(form.cleaned_data["names"].splitlines()[: putting.CHUNK])
 
 
-def _enrolled(request: StaffRequest, workflow: Workflow, ids: list[UUID]) -> enrolling.Enrolled:
+def _put(request: StaffRequest, workflow: Workflow, segment: Segment | None, ids: list[UUID]) -> None:
+    """Those few at once; many by a job."""
+    if segment is not None and len(ids) > putting.CHUNK:
+        putting.begin(workflow, segment, by=request.user)
+        messages.success(request, f"About {len(ids):,} people are being put on. The numbers on the overview grow.")
+        return
     version = queries.live_version(workflow)
     assert version is not None
-    total = enrolling.Enrolled()
-    for at in range(0, len(ids), CHUNK):
-        entries = [enrolling.Entry(contact_id) for contact_id in ids[at : at + CHUNK]]
-        found = enrolling.enrol(version, entries, at=clock.now(), by=request.user)
-        total.entered += found.entered
-        for reason, count in found.refused.items():
-            total.refused[reason] = total.refused.get(reason, 0) + count
-    return total
+    entries = [enrolling.Entry(contact_id) for contact_id in ids]
+    _say(request, enrolling.enrol(version, entries, at=clock.now(), by=request.user))
 
 
 def _say(request: StaffRequest, found: enrolling.Enrolled) -> None:
