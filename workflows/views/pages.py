@@ -219,9 +219,11 @@ SAID = {
     "workflow.archived": "Archived",
     "workflow.enrolled": "People put on",
     "workflow.put_on": "Everybody of a segment put on",
+    "workflow.entry_refused": "People could not enter: the rule who may cannot be read",
     "workflow.removed": "People taken off",
     "workflow.retried": "People tried again",
     "workflow.skipped": "A step passed over for people",
+    "workflow.person_asked": "Where a person is was asked",
     "workflow.simulated": "Simulated",
 }
 ICON = {
@@ -237,6 +239,7 @@ ICON = {
     "workflow.resumed": "play",
     "workflow.stopped": "stop",
     "workflow.enrolled": "people",
+    "workflow.entry_refused": "warning",
     "workflow.removed": "out",
     "workflow.retried": "history",
     "workflow.skipped": "right",
