@@ -35,29 +35,29 @@ from workflows.errors import Problem
 from workflows.models import Workflow
 from workflows.names import Names
 
-#: What can be drawn, in groups: a new step of the kind, its icon, its name, and what it is for.
-KINDS: dict[str, tuple[tuple[AnyStep, str, str, str], ...]] = {
-    "Messages": ((Mail(), "mailbox", "Send a mail", "From a template, through the door all mails go through"),),
+#: What can be drawn, in groups: a new step of the kind, its icon, and what it is for.
+KINDS: dict[str, tuple[tuple[AnyStep, str, str], ...]] = {
+    "Messages": ((Mail(), "mailbox", "From a template"),),
     "Waits": (
-        (Wait(span=Span(days=1)), "clock", "Wait a while", "Minutes, hours, days or weeks"),
-        (WaitUntil(moment=Moment(days=-1, at="10:00")), "calendar", "Wait until a date", "Before or after a date"),
-        (WaitWeekday(weekdays=(0, 1, 2, 3, 4)), "calendar", "Wait for a weekday", "And a time where the person is"),
-        (WaitEvent(timeout=Span(days=2)), "hourglass", "Wait for an event", "Or for a change, at most so long"),
+        (Wait(span=Span(days=1)), "clock", "Minutes, hours, days or weeks"),
+        (WaitUntil(moment=Moment(days=-1, at="10:00")), "calendar", "Or for some time before or after it"),
+        (WaitWeekday(weekdays=(0, 1, 2, 3, 4)), "calendar", "And a time where the person is"),
+        (WaitEvent(timeout=Span(days=2)), "hourglass", "Or for a change, at most so long"),
     ),
     "Decisions": (
-        (Branch(cases=(Case(rule=None),)), "fork", "Branch by a rule", "One way for each rule, and one for the others"),
-        (BranchMail(), "click", "Branch by a mail", "Opened, clicked, sent or refused"),
-        (Split(shares=(Share(percent=50), Share(percent=50))), "percent", "Split by chance", "To compare two ways"),
-        (Goal(), "flag", "Goal", "Whoever fulfils it leaves here"),
+        (Branch(cases=(Case(rule=None),)), "fork", "A way for each rule, and one for everybody else"),
+        (BranchMail(), "click", "Clicked, opened, sent or refused"),
+        (Split(shares=(Share(percent=50), Share(percent=50))), "percent", "To compare two ways"),
+        (Goal(), "flag", "Whoever has reached it leaves here"),
     ),
     "People and data": (
-        (SetAttribute(), "draft", "Set an attribute", "A value of the person"),
-        (ChangeList(), "people", "Change a list", "Put into a list, or take out of it"),
-        (Webhook(), "webhook", "Call a webhook", "Tell another system, signed and retried"),
-        (Tell(), "bell", "Tell the staff", "A note to a person or a role"),
-        (Enter(), "workflow", "Enter another journey", "Besides this one"),
+        (SetAttribute(), "draft", "A value of the person"),
+        (ChangeList(), "people", "Or take off one"),
+        (Webhook(), "webhook", "Signed, and tried again"),
+        (Tell(), "bell", "A note to a person or a role"),
+        (Enter(), "workflow", "Besides this one"),
     ),
-    "Ends": ((End(), "stop", "End", "Whoever comes here has finished"),),
+    "Ends": ((End(), "stop", "Whoever comes here has finished"),),
 }
 
 
@@ -67,14 +67,24 @@ def palette() -> dict[str, Any]:
         {
             "label": group,
             "kinds": [
-                {"kind": tag, "icon": icon, "label": label, "help": text, "step": msgspec.to_builtins(step)}
-                for step, icon, label, text in kinds
-                if (tag := str(step.__struct_config__.tag))
+                {
+                    "kind": str(step.__struct_config__.tag),
+                    "icon": icon,
+                    "label": _label(step),
+                    "help": text,
+                    "step": msgspec.to_builtins(step),
+                }
+                for step, icon, text in kinds
             ],
         }
         for group, kinds in KINDS.items()
     ]
     return {"groups": groups, "icons": ICONS}
+
+
+def _label(step: AnyStep) -> str:
+    # One without a value clears the attribute; that is not what somebody looks for who wants to set one.
+    return words.kind_title(SetAttribute(value="…") if isinstance(step, SetAttribute) else step)
 
 
 def drawn(definition: Definition, *, workflow: Workflow | None = None, problems: bool = True) -> dict[str, Any]:

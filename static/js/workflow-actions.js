@@ -103,7 +103,7 @@ export class Actions {
     }));
     if (join && !targets.includes(join))
       items.push({ label: "Keep no way of it", help: `goes on with ‘${this.cards.title(join)}’${this.loses(id, join)}`, run: () => this.removeFor(id, join) });
-    items.push({ label: "Delete everything after it, too", help: this.loses(id, null).replace("; ", ""), danger: true, run: () => this.removeFor(id, null) });
+    items.push({ label: "Delete everything after it, too", help: `${many(edits.remove(this.definition, id, null).gone, "step")} besides it`, danger: true, run: () => this.removeFor(id, null) });
     openMenu({ title: `Delete ‘${this.cards.title(id)}’: which way stays?`, at, groups: [{ items }] });
   }
 

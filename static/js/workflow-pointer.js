@@ -169,7 +169,7 @@ export class Pointer {
     };
     return {
       move: (now) => {
-        ghost.style.transform = `translate(${now.clientX + 12}px, ${now.clientY + 12}px)`;
+        ghost.style.transform = `translate(${now.clientX + 20}px, ${now.clientY + 22}px)`;
         aim(now);
         this.drift(now, aim);
       },

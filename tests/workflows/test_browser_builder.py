@@ -218,7 +218,7 @@ def test_a_journey_is_drawn_by_keyboard_alone(page: Any) -> None:
     keys.press("Insert", "Enter")  # by the first of its ways
     keys.choose("Send a mail")
     keys.press("ArrowUp", "+", "ArrowDown", "Enter")
-    keys.choose("Tell the staff")
+    keys.choose("Tell staff")
     kept(page)
     keys.press("+")
     keys.choose("End")
@@ -327,7 +327,7 @@ def test_two_people_draw_at_once_and_both_changes_stay(visitors: browser.Visitor
     one.get_by_role("menuitem", name="Send a mail").click()
     kept(one)
     plus(other, "s2 next").click()
-    other.get_by_role("menuitem", name="Tell the staff").click()
+    other.get_by_role("menuitem", name="Tell staff").click()
     assert read(kept(other)) == ["mail", "wait", "wait", "tell", "end"]
     assert "Both changes" in said(other) or "added" in said(other)
 
@@ -335,7 +335,7 @@ def test_two_people_draw_at_once_and_both_changes_stay(visitors: browser.Visitor
 def test_what_does_not_fit_together_is_decided_by_a_person_and_neither_is_lost(visitors: browser.Visitors) -> None:
     workflow = make_draft(linear(wait(days=1), end()))
     one, other = opened(visitors.new(), workflow), opened(visitors.new(), workflow)
-    for page, kind in ((one, "Send a mail"), (other, "Tell the staff")):
+    for page, kind in ((one, "Send a mail"), (other, "Tell staff")):
         plus(page, "~trigger start").click()
         page.get_by_role("menuitem", name=kind).click()
         if page is one:
@@ -351,7 +351,7 @@ def test_without_a_connection_it_says_so_and_saves_when_it_is_back(page: Any) ->
     opened(page, make_draft(linear(wait(days=1))))
     page.route("**/draft.json", lambda route: route.abort())
     plus(page, "s1 next").click()
-    page.get_by_role("menuitem", name="Tell the staff").click()
+    page.get_by_role("menuitem", name="Tell staff").click()
     page.wait_for_function("() => /^Not saved/.test(document.querySelector('.journey-state').textContent)")
     assert read(Workflow.objects.get().draft) == ["wait"]
     page.unroute("**/draft.json")
@@ -365,7 +365,7 @@ def test_whoever_leaves_at_once_loses_nothing(page: Any) -> None:
     opened(page, workflow)
     page.on("dialog", lambda dialog: dialog.accept())
     plus(page, "s1 next").click()
-    page.get_by_role("menuitem", name="Tell the staff").click()
+    page.get_by_role("menuitem", name="Tell staff").click()
     page.goto(reverse("workflows:list"))
     drawn(page, workflow)
     assert page.locator(".journey-map .card").count() == 4
@@ -385,7 +385,7 @@ def test_on_a_phone_it_is_a_list_with_the_same_acts(visitors: browser.Visitors) 
     draft = kept(page)
     asks = only(draft, "wait_event")
     page.get_by_role("button", name="Add a step after ‘Wait for an event’ by ‘Not within").click()
-    page.get_by_role("menuitem", name="Tell the staff").click()
+    page.get_by_role("menuitem", name="Tell staff").click()
     assert read(kept(page)) == ["wait", {"wait_event": {"happened": ["end"], "timeout": ["tell"]}}]
     page.get_by_role("button", name="More for ‘Tell staff’").click()
     page.get_by_role("menuitem", name="Move").click()
