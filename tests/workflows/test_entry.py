@@ -1,17 +1,23 @@
-"""Who may enter, and that nobody enters twice, whoever tries at the same time."""
+"""Who may enter, at which step, and that the same person enters no more often than the rule says."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from audit.models import Entry as TrailEntry
 from core.actors import SYSTEM
+from core.ids import uuid7
 from tests.contacts.factories import make_people
-from tests.workflows.factories import live, make_workflow
-from workflows import enrolling
+from tests.workflows.factories import end, linear, live, make_draft, make_workflow, marketer, publish, rule, wait
+from workflows import enrolling, steering
 from workflows.definition import Reentry
+from workflows.engine.run import run
 from workflows.enrolling import Entry
 from workflows.entry import Before, Refusal, may_enter
-from workflows.models import Enrolment, Tally
+from workflows.errors import NotComplete, NotPossibleNow
+from workflows.models import Enrolment, Tally, Workflow, WorkflowVersion
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -70,3 +76,62 @@ def test_the_same_call_twice_and_the_same_person_twice_enter_once() -> None:
     assert (first.entered, first.refused) == (1, {"before": 1})
     assert (second.entered, second.refused) == (0, {"before": 2})
     assert Enrolment.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_many_enter_with_as_many_statements_as_one() -> None:
+    only = rule({"attribute": "state", "op": "is", "value": "MA"})
+    journey = make_workflow(linear(wait(days=1), end(), only=only))
+    taken = []
+    for many in (1, 2, 300):  # the first also finds out where the organization is
+        entries = [Entry(who) for who in make_people(many, state="MA")]
+        with CaptureQueriesContext(connection) as statements:
+            assert enrolling.enrol(live(journey), entries, at=NOW, by=SYSTEM).entered == many
+        taken.append(len(statements))
+    assert taken[1] == taken[2] < 20
+
+
+@pytest.mark.django_db
+def test_who_is_gone_or_not_among_those_who_may_does_not_enter_and_is_told_apart() -> None:
+    only = rule({"attribute": "state", "op": "is", "value": "MA"})
+    journey = make_workflow(linear(wait(days=1), end(), only=only))
+    inside, outside = make_people(1, state="MA")[0], make_people(1, state="NY")[0]
+    gone = uuid7()
+    found = enrolling.enrol(live(journey), [Entry(gone), Entry(outside), Entry(inside)], at=NOW, by=SYSTEM)
+    assert (found.entered, found.why) == (1, {gone: Refusal.GONE, outside: Refusal.NOT_AMONG})
+    assert [row.contact_id for row in Enrolment.objects.all()] == [inside]
+
+
+@pytest.mark.django_db
+def test_nobody_enters_a_version_that_is_live_no_more_or_has_no_step() -> None:
+    journey, (who,) = make_workflow(), make_people(1)
+    old = live(journey)
+    publish(journey, linear(wait(days=3), end()))
+    with pytest.raises(NotPossibleNow, match="a newer one is live"):
+        enrolling.enrol(old, [Entry(who)], at=NOW, by=SYSTEM)
+    bare = WorkflowVersion.objects.create(
+        workflow=make_draft(), number=1, state="LIVE", definition={"version": 1}, digest=b"", proposed_at=NOW
+    )
+    with pytest.raises(NotPossibleNow, match="does not run"):
+        enrolling.enrol(bare, [Entry(who)], at=NOW, by=SYSTEM)
+    Workflow.objects.filter(pk=bare.workflow_id).update(state="ACTIVE")
+    with pytest.raises(NotComplete, match="no step yet"):
+        enrolling.enrol(bare, [Entry(who)], at=NOW, by=SYSTEM)
+    assert not Enrolment.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_paused_journey_takes_people_in_and_holds_them() -> None:
+    journey, (who,) = make_workflow(), make_people(1)
+    steering.pause(journey, by=SYSTEM)
+    assert enrolling.enrol(live(journey), [Entry(who)], at=NOW, by=SYSTEM).entered == 1
+    assert run(seconds=5, now=NOW + DAY) == 0
+
+
+@pytest.mark.django_db
+def test_staff_who_put_people_on_stand_in_the_trail_and_the_system_does_not() -> None:
+    journey, people = make_workflow(), make_people(2)
+    enrolling.enrol(live(journey), [Entry(people[0])], at=NOW, by=SYSTEM)
+    enrolling.enrol(live(journey), [Entry(who) for who in people], at=NOW, by=marketer())
+    (entry,) = TrailEntry.objects.filter(action="workflow.enrolled")
+    assert (entry.target_id, entry.details) == (str(journey.pk), {"people": 1, "asked": 2})
