@@ -197,3 +197,18 @@ def test_why_it_failed_is_said(client: Client, marketer: User, workflow: Workflo
     simulation.result = {"refused": "More than 100,000 people would enter."}
     simulation.save()
     assert "More than 100,000 people would enter." in page(client, "simulation", workflow.pk, simulation.pk)
+
+
+def test_an_approver_reads_what_was_foreseen_and_asks_for_nothing(client: Client, workflow: Workflow) -> None:
+    simulation = finished(workflow)
+    sign_in(client, UserFactory(roles=[Role.APPROVER]))
+    assert "Simulate the draft" not in page(client, "simulations", workflow.pk)
+    assert "Simulate again" not in page(client, "simulation", workflow.pk, simulation.pk)
+    assert client.get(reverse("workflows:simulation_new", args=[workflow.pk])).status_code == 403
+
+
+def test_nobody_to_simulate_is_said_in_a_sentence(client: Client, marketer: User, workflow: Workflow) -> None:
+    nobody = make.SegmentFactory(rule=make.rule({"attribute": "city", "op": "is", "value": "Atlantis"})).pk
+    simulation = simulations.start(workflow, Settings(START, 10, nobody, "all"), by=marketer)
+    simulations.work(simulation.pk)
+    assert "Nobody would enter in this time" in page(client, "simulation", workflow.pk, simulation.pk)

@@ -225,6 +225,7 @@ SAID = {
     "workflow.skipped": "A step passed over for people",
     "workflow.person_asked": "Where a person is was asked",
     "workflow.simulated": "Simulated",
+    "workflow.simulation_cancelled": "Simulation cancelled",
 }
 ICON = {
     "workflow.created": "plus",
@@ -243,6 +244,8 @@ ICON = {
     "workflow.removed": "out",
     "workflow.retried": "history",
     "workflow.skipped": "right",
+    "workflow.simulated": "chart",
+    "workflow.simulation_cancelled": "stop",
 }
 
 
