@@ -2,7 +2,6 @@
 
 import random
 import time
-from typing import Any
 
 import pytest
 from django.conf import settings as configured
@@ -18,7 +17,7 @@ PEOPLE, KILLS, WINDOW = 240, 2, 10
 
 
 def test_whoever_rides_while_workers_are_killed_ends_where_the_pure_step_says(
-    workers: Workers, relay: Relay, catcher: Catcher, settings: Any
+    workers: Workers, relay: Relay, catcher: Catcher
 ) -> None:
     chance = random.Random(5)
     ride = Ride(PEOPLE, late=False)
@@ -29,20 +28,17 @@ def test_whoever_rides_while_workers_are_killed_ends_where_the_pure_step_says(
         "CARILLON_DELIVERY_LEASE": "6",
         "CARILLON_PUBLIC_URL": configured.PUBLIC_URL,
     }
-    alive = workers.start(2, threads=3, **env)
+    alive = workers.start(KILLS + 1, threads=3, **env)
     with beating():
-        for share in shares(PEOPLE, KILLS):
+        for victim, share in zip(alive, shares(PEOPLE, KILLS), strict=False):
             ride.enter(share)
             time.sleep(chance.uniform(0.3, 1.2))
-            victim = chance.randrange(2)
-            alive[victim].kill()
-            alive[victim].wait()
-            alive[victim : victim + 1] = workers.start(1, threads=3, **env)
-        wait_for(ride.finished, seconds=60, every=0.2)
+            victim.kill()
+            victim.wait()
+        wait_for(ride.finished, seconds=150, every=0.2)
     for worker in workers.processes:
         worker.kill()
         worker.wait()
-
     found = ride.wrong(dict(catcher.recipients()))
     assert (found["other_state"], found["missing_mails"], found["unwanted_mails"]) == (0, 0, 0), found
     assert found["repeated_mails"] <= WINDOW * KILLS

@@ -46,8 +46,8 @@ def run(*, seconds: float, now: datetime | None = None) -> int:
         for version_id in due:
             try:
                 found = _in_parts(version_id, at, settings.WORKFLOWS_CLAIM)
-            except EVERYBODYS as failure:
-                log.warning("a journey waits for a later run: version %s, %s", version_id, type(failure).__name__)
+            except Exception as failure:  # nothing came of it, and the other journeys go on
+                log.error("a journey waits for a later run: version %s, %s", version_id, type(failure).__name__)
                 found = 0
             if not found:  # whoever is due is held by another worker, or the journey was paused
                 resting.add(version_id)
