@@ -1,7 +1,7 @@
 """What the journeys that run listen to: nothing is read, kept or compared that none of them asks for."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -104,46 +104,40 @@ ORDER BY v.id
 _Row = tuple[UUID, UUID, bool, datetime, datetime]
 
 
-@dataclass(slots=True)
-class _Known:
-    """What this process has read: definitions never change."""
-
-    rows: tuple[_Row, ...] = ()
-    watched: Watched = field(default_factory=Watched)
-    definitions: dict[UUID, Definition] = field(default_factory=dict)
-
-
-_known = _Known()
+#: What this process read last, replaced as a whole: threads share it. Definitions never change.
+_known: tuple[tuple[_Row, ...], Watched] = ((), Watched())
 
 
 def watched() -> Watched:
-    """What journeys listen to now. One statement where nothing was published, stopped or left since."""
+    """What journeys listen to now; not to be changed. One statement where nothing was published, stopped or left."""
+    global _known  # noqa: PLW0603  one for the process
     with connection.cursor() as cursor:
         cursor.execute(_RUNNING)
         rows: tuple[_Row, ...] = tuple(cursor.fetchall())
     if not rows:
         return Watched()
-    if rows != _known.rows:
-        found, whole = _made(rows)
-        _known.watched, _known.rows = found, rows if whole else ()
-    return _known.watched
+    known, found = _known
+    if rows != known:
+        found, whole = _made(rows, {version.id: version.definition for version in found.versions})
+        _known = (rows if whole else (), found)
+    return found
 
 
-def _made(rows: Iterable[_Row]) -> tuple[Watched, bool]:
+def _made(rows: Iterable[_Row], known: Mapping[UUID, Definition]) -> tuple[Watched, bool]:
     """What these versions listen to; False where something they name is not there (yet)."""
-    versions = tuple(Version(*row, _definition(row[0])) for row in rows)
-    _known.definitions = {version.id: version.definition for version in versions}
-    events = _types({name for version in versions for name in _events(version.definition)})
-    attributes = _attributes({key for version in versions for key in _heard_attributes(version.definition)})
+    versions = tuple(Version(*row, known.get(row[0]) or _definition(row[0])) for row in rows)
+    names = {name for version in versions for name in _events(version.definition)}
+    keys = {key for version in versions for key in _heard_attributes(version.definition)}
+    events = _types(names)
+    attributes = _attributes(keys)
     found = Watched(versions)
     for version in versions:
         _add(found, version, events, attributes)
-    return found, None not in events.values()
+    return found, None not in events.values() and keys == attributes.keys()
 
 
 def _definition(version_id: UUID) -> Definition:
-    known = _known.definitions.get(version_id)
-    return known or from_json(WorkflowVersion.objects.values_list("definition", flat=True).get(pk=version_id))
+    return from_json(WorkflowVersion.objects.values_list("definition", flat=True).get(pk=version_id))
 
 
 def _types(names: set[str]) -> dict[str, UUID | None]:
