@@ -2,6 +2,7 @@
 // module shows a published version with live numbers, without its tools.
 import { toast } from "./app.js";
 import { Actions } from "./workflow-actions.js";
+import { Bar } from "./workflow-bar.js";
 import { Cards } from "./workflow-cards.js";
 import { Draft, ask } from "./workflow-draft.js";
 import { Drawing, clip, wide } from "./workflow-draw.js";
@@ -10,14 +11,13 @@ import { RULES, TRIGGER, incoming, key, places, placesOf, target } from "./workf
 import { Keys } from "./workflow-keys.js";
 import { layout } from "./workflow-layout.js";
 import { List } from "./workflow-list.js";
-import { openMenu } from "./workflow-menu.js";
+import { Panel } from "./workflow-panel.js";
 import { Pointer } from "./workflow-pointer.js";
 import { View } from "./workflow-view.js";
 
 const NUMBERS_EVERY_MS = 5000;
 const LIST_AFTER_MS = 250;
 const LABEL_WIDTH = 190;
-const STATES = { loading: "Loading…", saved: "Saved", saving: "Saving…" };
 
 class Journey {
   constructor(root) {
@@ -25,13 +25,14 @@ class Journey {
     this.svg = root.querySelector(".journey-map");
     this.listRoot = root.querySelector(".journey-list");
     this.stage = root.querySelector(".journey-stage");
-    this.panel = root.querySelector(".journey-panel");
     this.editable = "edits" in root.dataset;
     this.palette = JSON.parse(document.getElementById("journey-palette").textContent);
     this.cards = new Cards(this.palette);
     this.draft = new Draft(root.dataset.draft);
+    this.bar = new Bar(this);
+    this.panel = new Panel(this, root.querySelector(".journey-panel"));
     this.drawing = new Drawing(this.svg, { icons: this.palette.icons, editable: this.editable });
-    this.view = new View(this.svg, this.drawing.world, { embedded: !root.closest(".canvas"), zoomed: (scale) => this.zoomed(scale) });
+    this.view = new View(this.svg, this.drawing.world, { embedded: !root.closest(".canvas"), zoomed: (scale) => this.bar.zoomed(scale) });
     this.list = new List(this.listRoot, { icon: (name) => this.icon(name), editable: this.editable });
     this.actions = new Actions(this);
     this.numbers = root.dataset.numbers ? {} : null; // room for them from the beginning
@@ -54,7 +55,6 @@ class Journey {
     this.draft.addEventListener("drawn", () => this.draw());
     this.draft.addEventListener("named", () => this.draw());
     this.draft.addEventListener("merged", () => this.say("Somebody else changed this journey meanwhile. Both changes are in it now."));
-    this.draft.addEventListener("state", () => this.told());
     this.root.addEventListener("click", (event) => this.click(event));
     // Not on the map itself: a browser gives what listens for focus the keyboard, too.
     this.stage.addEventListener("focusin", (event) => this.at(event.target.closest("[data-step]")?.dataset.step));
@@ -88,12 +88,8 @@ class Journey {
     this.stops();
     if (had && document.activeElement !== this.drawing.node(this.stop)) this.focus(this.stop);
     this.listSoon();
-    this.problems();
-    for (const [name, stack] of [["undo", draft.past], ["redo", draft.future]]) {
-      const button = this.root.querySelector(`[data-act="${name}"]`);
-      if (button) button.disabled = !stack.length;
-    }
-    this.freshen();
+    this.bar.draw();
+    this.panel.freshen();
   }
 
   // Behind the map the list may come a moment later.
@@ -175,49 +171,12 @@ class Journey {
     toast(text);
   }
 
-  told() {
-    const { state, message } = this.draft;
-    const words = this.root.querySelector(".journey-state");
-    if (words) {
-      words.textContent = STATES[state] || (state === "conflict" ? "Not saved: somebody else saved meanwhile." : `Not saved: ${message}`);
-      words.classList.toggle("bad", state === "failed" || state === "conflict");
-      words.title = words.textContent;
-    } else if (state === "failed") this.refuse(`This journey could not be loaded: ${message}`);
-    if (state === "failed" && this.editable && this.complained !== message) this.refuse(`Not saved: ${message}`);
-    if (state === "saved" || state === "failed") this.complained = message;
-    if (state === "conflict") document.getElementById("journey-conflict").showModal();
-  }
-
-  problems() {
-    const button = this.root.querySelector(".journey-problems-open");
-    if (!button) return;
-    const all = [...this.cards.problems.values()].flat();
-    const errors = all.filter(({ level }) => level === "error").length;
-    const parts = [errors && `${errors} problem${errors === 1 ? "" : "s"}`, all.length - errors && `${all.length - errors} note${all.length - errors === 1 ? "" : "s"}`];
-    button.replaceChildren(this.icon(all.length ? "warning" : "done"), all.length ? parts.filter(Boolean).join(", ") : "No problems");
-    button.classList.toggle("error", errors > 0);
-    button.disabled = !all.length;
-  }
-
-  problemMenu(at, opener) {
-    const items = [];
-    for (const [id, found] of this.cards.problems)
-      for (const { text, level } of found)
-        items.push({ label: this.cards.name(id), help: text, tone: level, icon: this.icon(level === "error" ? "warning" : "info"), look: () => this.lookAt(id), run: () => this.select(id, { focus: true, panel: true }) });
-    if (items.length) openMenu({ title: "To be mended", at, opener, groups: [{ items }] });
-  }
-
   nextProblem() {
     const ids = [TRIGGER, RULES, ...this.cards.order].filter((id) => this.cards.problems.has(id));
     if (!ids.length) return this.say("There are no problems.");
     const all = [TRIGGER, RULES, ...this.cards.order];
     const here = all.indexOf(this.stop);
     this.focus(ids.find((id) => all.indexOf(id) > here) || ids[0]);
-  }
-
-  zoomed(scale) {
-    const shown = this.root.querySelector(".journey-zoom");
-    if (shown) shown.textContent = `${Math.round(scale * 100)} %`;
   }
 
   // -- where one is ---------------------------------------------------------------------------------------------------
@@ -247,92 +206,9 @@ class Journey {
     for (const open of this.listRoot.querySelectorAll(".journey-open"))
       if (open.dataset.step === id) open.setAttribute("aria-current", "true");
       else open.removeAttribute("aria-current");
-    if (id && panel) this.open(id, enter);
-    else if (!id) this.close();
+    if (id && panel) this.panel.open(id, enter);
+    else if (!id) this.panel.close();
     if (focus) this.focus(id || before);
-  }
-
-  // -- the panel ------------------------------------------------------------------------------------------------------
-
-  async open(id, enter = false) {
-    if (!this.panel) return;
-    this.panel.hidden = false;
-    this.root.classList.add("with-panel");
-    this.loaded = { id, step: this.draft.definition.steps[id] };
-    if (!this.editable) return this.facts(id, enter);
-    if (this.draft.unsaved && !(await this.draft.save())) return;
-    if (this.loaded?.id !== id) return;
-    // A panel takes the keyboard when it opens; not where somebody only chose a step on the map.
-    this.panel.toggleAttribute("data-quiet", !enter);
-    const { triggerUrl, rulesUrl, stepUrl } = this.panel.dataset;
-    const url = id === TRIGGER ? triggerUrl : id === RULES ? rulesUrl : stepUrl.replace("STEP", encodeURIComponent(id));
-    this.fetch(url);
-  }
-
-  // After what the panel before it still has to save.
-  fetch(url) {
-    const link = document.createElement("button");
-    link.hidden = true;
-    link.setAttribute("hx-get", url);
-    link.setAttribute("hx-target", "#panel-body");
-    link.setAttribute("hx-swap", "outerHTML");
-    link.setAttribute("hx-sync", "closest aside:queue all");
-    this.panel.append(link);
-    window.htmx.process(link);
-    link.click();
-    setTimeout(() => link.remove(), 30_000);
-  }
-
-  // A step that changed behind its open panel is shown anew: undone, merged, or led elsewhere.
-  freshen() {
-    const { loaded } = this;
-    if (!loaded || !this.editable || this.draft.unsaved) return;
-    const now = this.draft.definition.steps[loaded.id];
-    if (same(loaded.step, now)) return;
-    this.loaded = { ...loaded, step: now };
-    if (!this.panel.contains(document.activeElement)) this.open(loaded.id);
-  }
-
-  // Of a published step: everything its card had no room for.
-  facts(id, enter) {
-    const card = this.card(id);
-    const title = document.createElement("h2");
-    title.tabIndex = -1;
-    title.textContent = card.title;
-    const summary = document.createElement("p");
-    summary.textContent = card.summary;
-    const list = document.createElement("dl");
-    list.className = "facts";
-    for (const { label, value } of card.numbers || []) {
-      const [term, fact] = [document.createElement("dt"), document.createElement("dd")];
-      term.textContent = label[0].toUpperCase() + label.slice(1);
-      fact.textContent = value;
-      list.append(term, fact);
-    }
-    const { people } = this.root.dataset;
-    const link = document.createElement("a");
-    link.textContent = "Who is here";
-    if (people && id in this.draft.definition.steps) link.href = `${people}?step=${encodeURIComponent(id)}`;
-    this.panel.querySelector("#panel-body").replaceChildren(this.closer(), title, summary, list, ...(link.href ? [link] : []));
-    if (enter) title.focus();
-  }
-
-  closer() {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "button plain icon-only journey-panel-close";
-    button.dataset.act = "close";
-    button.setAttribute("aria-label", "Close");
-    button.append(this.icon("close"));
-    return button;
-  }
-
-  close() {
-    if (!this.panel) return;
-    this.loaded = null;
-    this.panel.hidden = true;
-    this.root.classList.remove("with-panel");
-    this.panel.querySelector("#panel-body").replaceChildren();
   }
 
   // -- showing places -------------------------------------------------------------------------------------------------
@@ -405,7 +281,7 @@ class Journey {
     const box = button.getBoundingClientRect();
     const at = { x: box.left, y: box.bottom + 4 };
     const { act, show, kind, more, plus, goes, step } = button.dataset;
-    if (act) this.tool(act, at, button);
+    if (act) this.bar.act(act, at, button);
     else if (show) this.show(show);
     else if (kind) this.pick(kind, at);
     else if (!this.listRoot.contains(button)) return;
@@ -415,31 +291,10 @@ class Journey {
     else if (step) this.select(step, { panel: true, enter: true });
   }
 
-  tool(act, at, button) {
-    const tools = {
-      undo: () => this.actions.undo(),
-      redo: () => this.actions.redo(),
-      in: () => this.view.zoom(1.2),
-      out: () => this.view.zoom(1 / 1.2),
-      fit: () => this.view.fit(),
-      problems: () => this.problemMenu(at, button),
-      close: () => this.select(null, { focus: true }),
-      mine: () => this.decide(true),
-      theirs: () => this.decide(false),
-    };
-    tools[act]?.();
-  }
-
   // A kind clicked in the palette goes after the step the keyboard is at.
   pick(name, at) {
     const kind = this.cards.kinds.get(name);
     this.actions.byWay(this.stop, `Add ‘${kind.label}’ by which way?`, at, (place) => this.actions.add(place, kind));
-  }
-
-  decide(mine) {
-    document.getElementById("journey-conflict").close();
-    this.draft.decide(mine);
-    this.say(mine ? "What you drew stands. Undo shows theirs." : "What they drew stands. Undo brings yours back.");
   }
 
   async count() {

@@ -1,4 +1,4 @@
-// Random edits of a journey, each of which has to keep what it promises; run in the page by test_browser_builder.py.
+// Random edits of a journey, each of which has to keep what it promises; run in the page by test_browser_drawing.py.
 async ({kinds, rounds}) => {
   const graph = await import("/static/js/workflow-graph.js");
   const edits = await import("/static/js/workflow-edits.js");

@@ -1,4 +1,4 @@
-// Changes of two people to one journey; run in the page by test_browser_builder.py.
+// Changes of two people to one journey; run in the page by test_browser_drawing.py.
 async () => {
   const { merge, same } = await import("/static/js/workflow-edits.js");
   const base = { start: "a", steps: { a: { kind: "wait", span: { days: 1 }, exits: { next: "b" } }, b: { kind: "end" } } };
