@@ -154,7 +154,7 @@ def test_a_panel_is_a_sheet_on_a_phone(visitors: Any, marketer: User) -> None:
     browser.sign_in(page, marketer)
     page.goto(f"/workflows/{workflow.pk}/edit")
     page.locator(".journey-list [data-name='open s1']").click()
-    page.wait_for_selector("#panel-form")
+    page.wait_for_selector("#panel-body[data-opened]")
     page.select_option("[name=date]", "attribute:next_visit")
     page.select_option("[name=side]", "before")
     page.fill("[name=amount]", "3")
