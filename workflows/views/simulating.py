@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
@@ -24,6 +25,7 @@ from workflows.forms_simulate import SimulationForm
 from workflows.models import Simulation, Workflow, WorkflowVersion
 from workflows.names import Names
 from workflows.simulate import paths
+from workflows.simulate.assumptions import Settings
 from workflows.simulate.reading import Told
 from workflows.views.shared import exact, load, show
 
@@ -45,13 +47,18 @@ def _load(workflow_id: UUID, simulation_id: UUID) -> tuple[Workflow, Simulation]
 def simulation_list(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
     workflow = load(workflow_id)
     page = Paginator(workflow.simulations.order_by("-created_at"), PER_PAGE).get_page(request.GET.get("page"))
-    rows = [(one, Told(one) if one.state == State.FINISHED else None) for one in page.object_list]
-    names = names_of([one.created_by for one, _ in rows if one.created_by])
-    rows_named = [
-        {"simulation": one, "told": told, "settings": one.settings, "by": names.get(str(one.created_by), "")}
-        for one, told in rows
+    shown = list(page.object_list)
+    names = names_of([one.created_by for one in shown if one.created_by])
+    rows = [
+        {
+            "simulation": one,
+            "told": Told(one) if one.state == State.FINISHED else None,
+            "start": msgspec.convert(one.settings, Settings).start,
+            "by": names.get(str(one.created_by), ""),
+        }
+        for one in shown
     ]
-    return show(request, "simulations", workflow, rows=rows_named, page=page)
+    return show(request, "simulations", workflow, rows=rows, page=page)
 
 
 @may(Action.WORKFLOWS_EDIT)
