@@ -13,6 +13,7 @@ from workflows.definition import (
     BranchMail,
     ByAttribute,
     ByConsent,
+    ByDate,
     ChangeList,
     Definition,
     EventExit,
@@ -38,6 +39,8 @@ class Knowing:
     def __init__(self, definition: Definition, world: World, settings: Settings) -> None:
         self.definition, self.world, self.settings = definition, world, settings
         self.steps = definition.steps
+        #: A date is no key that an event could have, too.
+        self.keyed = not isinstance(definition.trigger, ByDate)
         self.exits = tuple(zip(definition.exits, world.exits, strict=True))
         self.walkers: defaultdict[int, list[Walker]] = defaultdict(list)
         self.changed: dict[int, Changed] = {}
@@ -138,7 +141,7 @@ class Knowing:
             # What happened at the moment of arrival brought them here.
             if not (one.at > since or (not here and (one.at == since or _after(one, w)))):
                 continue
-            if same_key and w.key is not None and one.key != w.key:
+            if same_key and self.keyed and w.key is not None and one.key != w.key:
                 continue
             if node is None or not one.said or fits.change(node.was, node.becomes, one.said):
                 return True
