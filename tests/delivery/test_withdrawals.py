@@ -73,6 +73,25 @@ def test_what_was_sent_stays_sent_and_other_visits_stay_queued(relay: Relay, cat
     assert sorted(Delivery.objects.values_list("visit", "outcome")) == [("1.0", "sent"), ("1.2", "sent")]
 
 
+def test_a_message_taken_back_between_two_windows_of_its_batch_does_not_leave(
+    relay: Relay, catcher: Catcher, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DELIVERY_WINDOW = 1
+    people = make_people(3)
+    origin = queued(people)
+    afterwards = engine._afterwards
+
+    def take_back(window: engine.Window) -> None:
+        afterwards(window)
+        commands.withdraw_messages([(origin.pk, people[1], "1.0")], by=SYSTEM)
+
+    monkeypatch.setattr(engine, "_afterwards", take_back)
+    drain()
+    outcomes = dict(Delivery.objects.values_list("contact_id", "outcome"))
+    assert outcomes == {people[0]: "sent", people[1]: "cancelled", people[2]: "sent"}
+    assert catcher.recipients().total() == 2
+
+
 def test_taking_back_waits_for_the_window_under_way_and_stops_the_next(
     relay: Relay, catcher: Catcher, settings: Any
 ) -> None:
