@@ -13,8 +13,9 @@ from core import clock
 from core.actors import SYSTEM
 from tests.contacts.factories import make_people
 from tests.workflows.factories import AttributeFactory, end, linear, live, make_workflow, organization, publish, wait
-from workflows import moments, tasks_intake, watched
+from workflows import event_types, events, moments, tasks_intake, watched
 from workflows.definition import Moment
+from workflows.engine.run import run
 from workflows.intake import dates
 from workflows.intake.matching import enter
 from workflows.models import Cursor, Enrolment, Workflow
@@ -251,3 +252,19 @@ def test_who_moves_zone_between_the_moment_there_and_the_moment_here_is_not_miss
     with clock.set_to(at("2026-06-08T11:00", "America/Los_Angeles")):
         tasks_intake.look()
     assert [row.contact_id for row in Enrolment.objects.filter(workflow=made)] == [who]
+
+
+def test_who_came_by_a_date_leaves_by_an_event_of_theirs() -> None:
+    event_types.declare(name="cancelled", by=SYSTEM)
+    trigger = {"kind": "date", "moment": {"attribute": "visit", "days": -3, "at": "10:00"}}
+    exits = [{"kind": "event", "event": "cancelled", "same_key": False}]
+    with clock.set_to(at("2026-06-01T00:00")):
+        made = make_workflow(linear(wait(days=9), end(), trigger=trigger, exits=exits, reentry={"kind": "per_key"}))
+    one, two = make_people(2, visit="2026-06-11", time_zone="UTC")
+    assert len(look(made, at("2026-06-08T10:00"))) == 2
+    with clock.set_to(at("2026-06-08T12:00")):
+        (result,) = events.take([{"event": "cancelled", "person": {"id": str(one)}, "key": "4711"}], by=SYSTEM)
+    assert result.status == "taken"
+    run(seconds=5, now=at("2026-06-08T12:01"))
+    left = dict(Enrolment.objects.values_list("contact_id", "left_because"))
+    assert left == {one: "event", two: ""}
