@@ -154,10 +154,9 @@ def _run(simulation: Simulation, tick: Callable[..., None]) -> None:
     tick(settings.days)
     counted = results.of(trace, definition, made.mails, settings, made.people.zone)
     with transaction.atomic():
-        kept = paths.keep(simulation, trace, made.people.numbers)
+        paths.keep(simulation, trace, made.people.numbers)
         done = Simulation.objects.filter(pk=simulation.pk, state=State.RUNNING, attempts=simulation.attempts + 1)
-        simulation.result = {**counted, "paths": kept}
-        if not done.update(result=simulation.result, state=State.FINISHED, finished_at=clock.now()):
+        if not done.update(result=counted, state=State.FINISHED, finished_at=clock.now()):
             raise _Stopped
 
 

@@ -25,7 +25,7 @@ from tracking.models import Event
 from workflows import happenings, simulations
 from workflows.errors import NotComplete, NotPossibleNow
 from workflows.models import Enrolment, EventType, Happening, SimulatedPaths, Simulation, Transition, Workflow
-from workflows.simulate import entries, paths
+from workflows.simulate import acting, entries, paths
 from workflows.simulate.assumptions import Assumptions, Expected, Settings
 
 pytestmark = pytest.mark.django_db
@@ -441,6 +441,15 @@ def test_too_many_people_are_refused_in_words(monkeypatch: pytest.MonkeyPatch) -
     simulation = asked(drawn(make.mail(), make.end()), entering="all", segment=everybody())
     assert simulation.state == Simulation.State.FAILED
     assert simulation.result["refused"].startswith("More than 2 people would enter")
+
+
+def test_too_many_steps_are_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acting, "MAX_VISITS", 40)
+    make.make_people(2)
+    steps = {"m": {**make.mail(), "exits": {"next": "w"}}, "w": {**make.wait(days=1), "exits": {"next": "m"}}}
+    monkeypatch.setattr(acting, "BEAT", 10)
+    simulation = asked(make.make_draft(make.graph("m", steps)), days=30, entering="all", segment=everybody())
+    assert simulation.result["refused"].startswith("People would take more than 40 steps")
 
 
 def test_no_more_than_three_of_a_journey_run_at_a_time() -> None:

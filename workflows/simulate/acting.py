@@ -9,8 +9,9 @@ from typing import Any
 from contacts.models import Kind
 from delivery.gate import Verdict
 from workflows.definition import ByAttribute, ByConsent, ChangeList, Definition, Mail, SetAttribute, Webhook
+from workflows.errors import NotPossibleNow
 from workflows.simulate import gate
-from workflows.simulate.assumptions import Settings, befalls, drawn, read_after
+from workflows.simulate.assumptions import MAX_VISITS, Settings, befalls, drawn, read_after
 from workflows.simulate.entries import Entering
 from workflows.simulate.history import Occurred
 from workflows.simulate.knowing import Knowing
@@ -42,12 +43,17 @@ class Acting(Knowing):
             heapq.heappush(self._queue, (moment, self._ticket, act, about))
 
     def run_out(self, beat: Callable[[], None]) -> None:
-        """All of it, in order of time; `beat` is called now and then."""
+        """All of it, in order of time; `beat` is called now and then. Raises NotPossibleNow where it is too much."""
         while self._queue:
             for _ in range(min(len(self._queue), BEAT)):
                 now, _, act, about = heapq.heappop(self._queue)
                 act(now, about)
             beat()
+            if len(self.trace.visits) > MAX_VISITS:
+                raise NotPossibleNow(
+                    f"People would take more than {MAX_VISITS:,} steps, and so many are not simulated together. "
+                    "Choose fewer days, or a smaller segment."
+                )
 
     def news(self, now: datetime, row: int) -> None:
         """Something happened to a person: whoever they are on the journey, they are looked at."""

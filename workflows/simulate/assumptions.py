@@ -11,8 +11,8 @@ from uuid import UUID
 
 import msgspec
 
-#: The longest span, and the most people, of one simulation.
-MAX_DAYS, MAX_PEOPLE = 366, 100_000
+#: The longest span, the most people, and the most steps they take together in one simulation.
+MAX_DAYS, MAX_PEOPLE, MAX_VISITS = 366, 100_000, 10_000_000
 #: Opens and clicks come within this after a mail, most of them early.
 READ_WITHIN = timedelta(hours=72)
 

@@ -13,8 +13,8 @@ from segments.columns import Int
 from workflows.models import SimulatedPaths, Simulation
 from workflows.simulate.trace import Array, Rows, Trace
 
-#: People of a row, and the most visits that are kept at all.
-PEOPLE, MAX_VISITS = 500, 10_000_000
+#: People of a row.
+PEOPLE = 500
 
 
 class Stop(NamedTuple):
@@ -43,21 +43,17 @@ class _Packed(msgspec.Struct, array_like=True):
     there: list[tuple[int, int, int, str, float, str]]
 
 
-def keep(simulation: Simulation, trace: Trace, numbers: Int) -> bool:
-    """Write them in place of earlier ones; False where there are too many visits to keep."""
+@transaction.atomic
+def keep(simulation: Simulation, trace: Trace, numbers: Int) -> None:
+    """Write them in place of earlier ones."""
     SimulatedPaths.objects.filter(simulation=simulation).delete()
-    if len(trace.visits) > MAX_VISITS:
-        return False
-    with transaction.atomic():
-        rows = []
-        for first, packed in _packed(trace, numbers):
-            key, wrapped = seal.new_data_key()
-            row = SimulatedPaths(simulation=simulation, first=first, kek_id=wrapped.kek_id, data_key=wrapped.wrapped)
-            plain = msgspec.msgpack.encode(packed)
-            row.sealed = seal.seal(plain, key=key, aad=_aad(row))
-            rows.append(row)
-        SimulatedPaths.objects.bulk_create(rows, batch_size=100)
-    return True
+    rows = []
+    for first, packed in _packed(trace, numbers):
+        key, wrapped = seal.new_data_key()
+        row = SimulatedPaths(simulation=simulation, first=first, kek_id=wrapped.kek_id, data_key=wrapped.wrapped)
+        row.sealed = seal.seal(msgspec.msgpack.encode(packed), key=key, aad=_aad(row))
+        rows.append(row)
+    SimulatedPaths.objects.bulk_create(rows, batch_size=100)
 
 
 def _aad(row: SimulatedPaths) -> bytes:

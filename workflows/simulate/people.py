@@ -66,10 +66,9 @@ class People:
         return self._texts(attribute)
 
     def _zones(self) -> list[ZoneInfo]:
-        known: dict[str | None, ZoneInfo] = {}
-        for name in set(self._texts(TIME_ZONE)):
-            known[name] = (calendar.zone_called(name) if name else None) or self.zone
-        return [known[name] for name in self._texts(TIME_ZONE)]
+        names = self._texts(TIME_ZONE)
+        known = {name: (calendar.zone_called(name) if name else None) or self.zone for name in set(names)}
+        return [known[name] for name in names]
 
     def _texts(self, key: str) -> list[Any]:
         found = [value for frame in self._frames for value in stored(frame.columns[key], self.kinds.get(key, ""))]

@@ -80,7 +80,8 @@ class Rows:
         self.held += self._pack(*values)
 
     def table(self) -> Array:
-        return np.frombuffer(bytes(self.held), dtype=self.dtype)
+        """All rows, in place: once asked for, none can be added."""
+        return np.frombuffer(self.held, dtype=self.dtype)
 
     def columns(self) -> list[Array]:
         table = self.table()
