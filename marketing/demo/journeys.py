@@ -117,6 +117,7 @@ def _begin(clinic: Clinic) -> None:
     refill = ready.start("refill", by=marketer)
     publishing.publish(refill, by=marketer)  # waits for the second person
     ready.start("reengage", by=marketer)
+    Workflow.objects.update(created_at=clock.now() - timedelta(days=2), updated_at=clock.now())
 
 
 def _told_elsewhere(clinic: Clinic) -> Workflow:
