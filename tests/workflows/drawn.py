@@ -112,7 +112,11 @@ class Drawer:
         trigger = trigger or self.trigger()
         by_event = trigger["kind"] == "event"
         reentries: list[Json] = [{"kind": "never"}, {"kind": "after_days", "days": 2}]
-        reentries += [{"kind": "per_key"} if by_event else {"kind": "after_leaving"}, {"kind": "after_leaving"}]
+        by_date = trigger["kind"] == "date"
+        reentries += [
+            {"kind": "per_key"} if by_event or by_date else {"kind": "after_leaving"},
+            {"kind": "after_leaving"},
+        ]
         reentry = pick(reentries)
         keyed = reentry["kind"] == "per_key"
         names = [f"s{n}" for n in range(self.random.randint(3, 12))]
@@ -128,6 +132,9 @@ class Drawer:
         if self.random.random() < 0.15:
             exits.append({"kind": "goal", "rule": self.rule()})
         only = self.rule() if self.random.random() < 0.1 else None
+        for part in (*exits, *steps.values()) if by_date else ():
+            if "same_key" in part:  # no event has the key of a date
+                part["same_key"] = False
         whole = {"trigger": trigger, "reentry": reentry, "exits": exits, "only": only, "start": "s0", "steps": steps}
         return self._mended(whole)
 
@@ -139,6 +146,7 @@ class Drawer:
                 {"kind": "event", "event": "ordered"},
                 {"kind": "event", "event": "ordered", "where": where},
                 {"kind": "attribute", "attribute": "plan", "becomes": ["gold"]},
+                {"kind": "date", "moment": self.moment(by_event=False), "late": self.random.choice(["skip", "enter"])},
             ]
         )
 

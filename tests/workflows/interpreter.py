@@ -168,6 +168,8 @@ class Journey:
     stopped: bool = False
     #: When its first version went live: what is dated before lets nobody in.
     began: datetime = LONG_AGO
+    #: Up to when moments around people's dates have been looked for.
+    looked: datetime = LONG_AGO
     stays: list[Stay] = field(default_factory=list)
 
     @property
@@ -215,7 +217,7 @@ class World:
             return
         person.values[attribute] = value
         if attribute == "time_zone":
-            person.zone = value or self.home
+            self.moved_zone(person, value or self.home, at)
         self.numbers += 1
         happened = Happened(self.numbers, "change", attribute, at, was=was, becomes=value)
         person.happened.append(happened)
@@ -223,6 +225,51 @@ class World:
             trigger = journey.live["trigger"]
             if trigger["kind"] == "attribute" and trigger["attribute"] == attribute and _fits(trigger, happened):
                 self.enter(journey, person, at, None, happened)
+            late = trigger["kind"] == "date" and trigger.get("late") == "enter"
+            if late and trigger["moment"]["attribute"] == attribute and self.passed(trigger, person, at):
+                self.enter(journey, person, at, f"{attribute}={value}", None)
+
+    # -- dates that let people in --
+
+    def moment(self, trigger: Json, person: Person) -> tuple[str, datetime, datetime] | None:
+        """The key of somebody's date, the moment around it, and when the date is over."""
+        attribute = trigger["moment"]["attribute"]
+        value = person.values.get(attribute)
+        wanted = around(value, trigger["moment"], person.zone)
+        if wanted is None:
+            return None
+        if len(value) == 10:
+            over = moment_of(midnight(date.fromisoformat(value) + DAY), person.zone)
+        else:
+            over = datetime.fromisoformat(value)
+        return f"{attribute}={value}", wanted, over
+
+    def passed(self, trigger: Json, person: Person, now: datetime) -> bool:
+        """Whether the moment has passed and the date has not."""
+        found = self.moment(trigger, person)
+        return found is not None and found[1] <= now < found[2]
+
+    def moved_zone(self, person: Person, zone: str, now: datetime) -> None:
+        """Whose moment was still to come, and has passed where they are now, enters."""
+        dated = [one for one in self.journeys.values() if one.live["trigger"]["kind"] == "date"]
+        before = {journey.name: self.moment(journey.live["trigger"], person) for journey in dated}
+        person.zone = zone
+        for journey in dated:
+            was, is_ = before[journey.name], self.moment(journey.live["trigger"], person)
+            if was and is_ and is_[1] <= now < was[1] and not is_[1] < is_[2] <= now:
+                self.enter(journey, person, now, is_[0], None)
+
+    def dates(self, journey: Journey, now: datetime) -> None:
+        """Whose moment came since the last look enters as of that moment; what is to come before a date is of no use
+        once that is over."""
+        trigger = journey.live["trigger"]
+        if trigger["kind"] != "date" or journey.looked >= now:
+            return
+        for person in self.people.values():
+            found = self.moment(trigger, person) if person.exists else None
+            if found and journey.looked < found[1] <= now and not found[1] < found[2] <= now:
+                self.enter(journey, person, found[1], found[0], None)
+        journey.looked = now
 
     # -- who comes in --
 
@@ -256,6 +303,8 @@ class World:
 
     def tick(self, now: datetime) -> None:
         """Look at everybody until nobody moves any more."""
+        for journey in self.journeys.values():
+            self.dates(journey, now)
         moved = True
         while moved:
             moved = False

@@ -154,7 +154,7 @@ class Truth(RuleBasedStateMachine):
 def test_the_engine_and_the_interpreter_agree() -> None:
     Truth.setting = Setting()
     few = settings(
-        max_examples=6,
+        max_examples=12,
         stateful_step_count=20,
         deadline=None,
         derandomize=True,
@@ -164,11 +164,11 @@ def test_the_engine_and_the_interpreter_agree() -> None:
     run_state_machine_as_test(Truth, settings=few)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_the_engine_does_what_the_simulator_foretold(seed: int) -> None:
-    setting = Setting()
-    for more in range(2):
-        foretold, lived, definition = compared(setting, random.Random(100 * more + seed))
+def test_the_engine_does_what_the_simulator_foretold() -> None:
+    setting, passed = Setting(), 0
+    for seed in range(8):
+        foretold, lived, definition = compared(setting, random.Random(seed), people=6)
         for who, trace in foretold.items():
             assert lived[who] == trace, definition
-        assert any(foretold.values())
+        passed += sum(map(len, foretold.values()))
+    assert passed > 100

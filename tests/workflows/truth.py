@@ -127,7 +127,7 @@ class Both:
 
     def begin(self, name: str, definition: Json) -> None:
         self.publish(name, definition)
-        journey = Journey(name, [definition], began=self.now)
+        journey = Journey(name, [definition], began=self.now, looked=self.now)
         self.world.journeys[name] = self.world.by_id[str(self.workflows[name].pk)] = journey
 
     def add_people(self, given: list[Json]) -> None:
@@ -417,6 +417,7 @@ class Both:
             if workflow.state in ("ACTIVE", "PAUSED"):
                 steering.stop(workflow, by=SYSTEM)
             self.world.journeys[name].stopped = True
+        contacts.commands.delete_many([person.id for person in self.people if person.exists], by=SYSTEM)
         self.drain()
         tasks_intake.look()  # nobody listens any more: what came since is passed over
 
