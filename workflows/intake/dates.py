@@ -286,4 +286,4 @@ def _begin(version: Version) -> datetime:
     others = WorkflowVersion.objects.filter(workflow=version.workflow_id).exclude(pk=version.id)
     sources = [f"date:{pk}" for pk in others.values_list("pk", flat=True)]
     last = Cursor.objects.filter(source__in=sources).aggregate(last=Max("at"))["last"]
-    return version.live_at if last is None else min(version.live_at, max(last, version.live_at - TAKEN_OVER))
+    return version.live_at if last is None else max(last, version.live_at - TAKEN_OVER)
