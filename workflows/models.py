@@ -34,6 +34,8 @@ class Workflow(models.Model):
     #: Optimistic concurrency: a save names the revision it started from.
     draft_revision = models.PositiveIntegerField(default=1)
     paused_at = models.DateTimeField(null=True)
+    #: What holds it though it runs, a code of workflows.troubles: noted by workflows.standing.
+    trouble = models.CharField(max_length=40, blank=True)
     #: A job lets it go on: "spread:<seconds>" or "skip:0". "": none does.
     resuming = models.CharField(max_length=20, blank=True, default="")
     created_by = models.UUIDField(null=True)
@@ -485,7 +487,7 @@ class Simulation(models.Model):
 
 
 class SimulatedPaths(models.Model):
-    """Where some people went in a simulation, by contact number from `first` on: workflows.simulate.paths."""
+    """Where people went in a simulation, those of a thousand contact numbers from `first` on: simulate.paths."""
 
     DATA = Declaration(wrapped=("data_key",), sealed=("sealed",), safe=("*",))
 

@@ -17,6 +17,7 @@ from core.models import Organization
 from delivery import outcomes
 from delivery.ids import delivery_id
 from delivery.models import Delivery, SendBatch
+from phi.errors import SealBroken
 from segments import commands as segments
 from segments.queries import audience
 from tests.delivery.factories import make_origin, opt_in
@@ -98,6 +99,7 @@ def test_a_result_holds_ids_and_numbers_and_nothing_of_it_is_readable_at_rest() 
     raw = Simulation.objects.raw("SELECT id, result::text AS plain FROM workflows_simulation")[0].plain
     assert "people" not in raw
     kept = SimulatedPaths.objects.get()
+    assert kept.first % paths.NUMBERS == 0, "it says of nobody that they are in it"
     assert Contact.objects.first().pk.bytes not in bytes(kept.sealed)  # type: ignore[union-attr]
 
 
@@ -114,6 +116,13 @@ def test_the_path_of_one_person_is_kept() -> None:
 
     assert path(ids[0]) == [("s1", START, "next", "sent", "sent", ""), ("s2", None, "", "", "", "")]
     assert path(ids[1])[0] == ("s1", START, "refused", "refused", "refused", "address_missing")
+    other = SimulatedPaths.objects.get()
+    SimulatedPaths.objects.create(
+        simulation=simulation, first=other.first + paths.NUMBERS, kek_id=other.kek_id, data_key=other.data_key,
+        sealed=other.sealed,
+    )  # fmt: skip
+    with pytest.raises(SealBroken):
+        paths.read(simulation, other.first + paths.NUMBERS, simulation.result["words"])
     (stranger,) = make.make_people(1)
     assert paths.read(simulation, Contact.objects.get(pk=stranger).number, simulation.result["words"]) == []
 

@@ -1,4 +1,4 @@
-"""Where each person went, kept a few hundred people to a row: opaque numbers, sealed, read back for one person."""
+"""Where each person went, a thousand contact numbers to a row: opaque numbers, sealed, read back for one person."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -13,8 +13,8 @@ from segments.columns import Int
 from workflows.models import SimulatedPaths, Simulation
 from workflows.simulate.trace import Array, Rows, Trace
 
-#: People of a row.
-PEOPLE = 500
+#: Contact numbers of a row: it begins at a multiple of so many, so that it says of nobody that they are in it.
+NUMBERS = 1_024
 
 
 class Stop(NamedTuple):
@@ -64,8 +64,8 @@ def _packed(trace: Trace, numbers: Int) -> Iterator[tuple[int, _Packed]]:
     visits, mails = _by_person(trace.visits), _by_person(trace.mails)
     there = sorted(trace.there, key=lambda one: one.person)
     people = np.array([one.person for one in there], dtype=np.int64)
-    for start in range(0, len(numbers), PEOPLE):
-        stop = start + PEOPLE
+    for first in np.unique(numbers // NUMBERS * NUMBERS).tolist():
+        start, stop = np.searchsorted(numbers, [first, first + NUMBERS]).tolist()
         begin, end = np.searchsorted(people, [start, stop])
         some = [
             (one.person - start, one.sequence, one.visit, one.step, one.since.timestamp(), one.trouble)
@@ -77,7 +77,7 @@ def _packed(trace: Trace, numbers: Int) -> Iterator[tuple[int, _Packed]]:
             _slice(mails, start, stop),
             some,
         )
-        yield int(numbers[start]), packed
+        yield first, packed
 
 
 def _by_person(rows: Rows) -> Array:
@@ -94,7 +94,7 @@ def _slice(table: Array, start: int, stop: int) -> bytes:
 
 def read(simulation: Simulation, number: int, words: Sequence[str]) -> list[Stop]:
     """Where the person of this contact number went, in order. Nothing for who never entered. Raises SealBroken."""
-    row = simulation.paths.filter(first__lte=number).order_by("-first").first()
+    row = simulation.paths.filter(first=number // NUMBERS * NUMBERS).first()
     if row is None:
         return []
     key = seal.unwrap(seal.WrappedKey(row.kek_id, bytes(row.data_key)))
