@@ -6,6 +6,7 @@ export class Keys {
     this.journey = journey;
     this.came = new Map();
     journey.stage.addEventListener("keydown", (event) => this.map(event));
+    journey.root.querySelector(".journey-palette")?.addEventListener("keydown", (event) => this.palette(event));
     document.addEventListener("keydown", (event) => this.page(event));
     document.addEventListener("copy", (event) => this.clipboard(event));
     document.addEventListener("paste", (event) => this.clipboard(event));
@@ -42,6 +43,17 @@ export class Keys {
     event.preventDefault();
     event.stopPropagation();
     act();
+  }
+
+  // One stop of the keyboard; arrows go through it.
+  palette(event) {
+    const kinds = [...event.currentTarget.querySelectorAll("[data-kind]")];
+    const here = kinds.indexOf(event.target);
+    const next = kinds[{ ArrowDown: here + 1, ArrowUp: here - 1, Home: 0, End: kinds.length - 1 }[event.key]];
+    if (!next) return;
+    event.preventDefault();
+    for (const kind of kinds) kind.tabIndex = kind === next ? 0 : -1;
+    next.focus();
   }
 
   page(event) {

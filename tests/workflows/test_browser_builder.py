@@ -168,7 +168,13 @@ def test_a_journey_is_drawn_by_keyboard_alone(page: Any) -> None:
     keys.choose("End")
     assert read(kept(page)) == [{"wait_event": {"happened": ["mail"], "timeout": ["tell", "end"]}}]
 
+    # The palette is one stop of the keyboard.
+    page.locator("[data-kind=mail]").focus()
+    keys.press("End", "ArrowUp")
+    assert page.evaluate("() => document.activeElement.dataset.kind") == "enter"
+
     # It walks: up to what comes before, down again, and to the way beside.
+    keys.to_map()
     keys.press("Home", "ArrowDown", "ArrowDown", "ArrowDown")
     assert focused(page).startswith("Send a mail")
     keys.press("ArrowRight")
