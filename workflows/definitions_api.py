@@ -17,10 +17,10 @@ from workflows.serializers_definitions import (
     DefinitionIn,
     DefinitionOut,
     PublishIn,
-    VersionDefinitionOut,
-    VersionOut,
+    WorkflowDefinitionOut,
     WorkflowIn,
     WorkflowOut,
+    WorkflowVersionOut,
     drawn,
 )
 
@@ -75,7 +75,7 @@ class WorkflowDefinition(Endpoint):
 class Publish(Endpoint):
     scopes = {"POST": Action.WORKFLOWS_RUN}
 
-    @extend_schema(request=PublishIn, responses={201: VersionOut})
+    @extend_schema(request=PublishIn, responses={201: WorkflowVersionOut})
     def post(self, request: ApiRequest, workflow_id: UUID) -> Response:
         """Make the draft a version: live at once, or PROPOSED where a second person has to approve it on the page."""
         given = self.checked(PublishIn)
@@ -84,26 +84,26 @@ class Publish(Endpoint):
             if given["revision"] not in (None, workflow.draft_revision):
                 raise ChangedMeanwhile("Somebody saved this journey since you read it. Read it again, then publish.")
             version = publishing.publish(workflow, plan=given["plan"], by=request.user)
-        return Response(VersionOut(version).data, status=201)
+        return Response(WorkflowVersionOut(version).data, status=201)
 
 
 class WorkflowVersions(Endpoint):
     scopes = {"GET": Action.WORKFLOWS_VIEW}
 
-    @extend_schema(responses=VersionOut(many=True))
+    @extend_schema(responses=WorkflowVersionOut(many=True))
     def get(self, request: ApiRequest, workflow_id: UUID) -> Response:
         """List what was published of a journey, newest first."""
-        return self.paged(_one(workflow_id).versions.defer("definition", "plan", "note"), VersionOut)
+        return self.paged(_one(workflow_id).versions.defer("definition", "plan", "note"), WorkflowVersionOut)
 
 
 class OneVersion(Endpoint):
     scopes = {"GET": Action.WORKFLOWS_VIEW}
 
-    @extend_schema(responses=VersionDefinitionOut)
+    @extend_schema(responses=WorkflowDefinitionOut)
     def get(self, request: ApiRequest, workflow_id: UUID, number: int) -> Response:
         """Read what was published, as it was."""
         version = get_object_or_404(WorkflowVersion, workflow_id=workflow_id, number=number)
-        return Response(VersionDefinitionOut(version).data)
+        return Response(WorkflowDefinitionOut(version).data)
 
 
 class DefinitionSchema(Endpoint):

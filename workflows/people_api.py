@@ -21,12 +21,12 @@ from workflows.happenings import key_index
 from workflows.models import Workflow, WorkflowVersion
 
 
-class PersonIn(PersonSaid):
+class WorkflowPersonIn(PersonSaid):
     key = serializers.CharField(required=False, max_length=200, help_text="Where people enter once for each key.")
 
 
-class PeopleIn(serializers.Serializer[Any]):
-    people = serializers.ListField(child=PersonIn(), allow_empty=False, max_length=MOST)
+class WorkflowPeopleIn(serializers.Serializer[Any]):
+    people = serializers.ListField(child=WorkflowPersonIn(), allow_empty=False, max_length=MOST)
 
 
 class PutOnOut(serializers.Serializer[Any]):
@@ -34,7 +34,7 @@ class PutOnOut(serializers.Serializer[Any]):
     message = serializers.CharField(allow_blank=True)
 
 
-class PeopleOut(serializers.Serializer[Any]):
+class WorkflowPeopleOut(serializers.Serializer[Any]):
     """One result a person, in their order."""
 
     entered = serializers.IntegerField()
@@ -78,14 +78,14 @@ class WheresOut(serializers.Serializer[Any]):
 class PeopleOfWorkflow(Endpoint):
     scopes = {"POST": Action.WORKFLOWS_ENROL}
 
-    @extend_schema(request=PeopleIn, responses=PeopleOut)
+    @extend_schema(request=WorkflowPeopleIn, responses=WorkflowPeopleOut)
     def post(self, request: ApiRequest, workflow_id: UUID) -> Response:
         """Put people on a journey, up to 1,000 at a time; its rules say who may enter, and who may again."""
         workflow = get_object_or_404(Workflow, pk=workflow_id)
         version = workflow.versions.filter(state=WorkflowVersion.State.LIVE).first()
         if version is None:
             raise NotPossibleNow("Nobody can enter this journey: it does not run. Publish it first.")
-        asked = [_asked(one) for one in self.checked(PeopleIn)["people"]]
+        asked = [_asked(one) for one in self.checked(WorkflowPeopleIn)["people"]]
         found = people_named.find(who for who, _ in asked if not isinstance(who, Refused))
         entries: list[Entry | str] = []
         for who, key in asked:

@@ -72,7 +72,7 @@ class PublishIn(serializers.Serializer[object]):
     plan = serializers.JSONField(required=False, allow_null=True, default=None)
 
 
-class VersionOut(serializers.Serializer[WorkflowVersion]):
+class WorkflowVersionOut(serializers.Serializer[WorkflowVersion]):
     """A version. `state` PROPOSED: it is about health, and a second person has to approve it (SND-08)."""
 
     id = serializers.UUIDField()
@@ -83,5 +83,5 @@ class VersionOut(serializers.Serializer[WorkflowVersion]):
     live_at = serializers.DateTimeField(allow_null=True)
 
 
-class VersionDefinitionOut(VersionOut):
+class WorkflowDefinitionOut(WorkflowVersionOut):
     definition = serializers.JSONField()
