@@ -155,6 +155,9 @@ def _journeys(user: User) -> Iterator[Need]:
             url = _page("workflows:detail", version.workflow_id)
             yield Need("undo", version.workflow.name, "Was sent back to you with a note", "Open", url, "warn")
     if user.may(Action.WORKFLOWS_RUN):
+        for workflow in journeys.held()[:5]:
+            url = _page("workflows:detail", workflow.pk)
+            yield Need("warning", workflow.name, "Is held: what was approved has changed", "Look", url, "warn")
         for workflow, people in journeys.with_trouble()[:5]:
             detail = f"{people:,} {'person' if people == 1 else 'people'} cannot go on"
             yield Need("warning", workflow.name, detail, "Look", _page("workflows:attention", workflow.pk), "warn")

@@ -9,11 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from content.models import TemplateVersion
-from core.sensitivity import Sensitivity
+from content.queries import tier_now
+from core.sensitivity import Sensitivity, highest
 from phi.keyring import keyring
 from segments import queries as segments
 from segments.models import Segment
-from workflows.definition import Branch, Definition, Goal, GoalExit
+from segments.tree import VERSION
+from workflows import tiers
+from workflows.definition import Branch, BySegment, Definition, Goal, GoalExit, SegmentLeft, from_json
 from workflows.models import WorkflowVersion
 
 
@@ -37,11 +40,15 @@ def rules_of(definition: Definition) -> Iterator[Any]:
 
 
 def within(definition: Definition) -> dict[UUID, Any]:
-    """What the rules rely on beside themselves (segments.queries.referred)."""
+    """The rules of the segments it relies on: that let in, take out or sort. Of a list only that it is one: who is on
+    it changes from day to day, and by the journey itself."""
+    named = [way.segment for way in definition.exits if isinstance(way, SegmentLeft)]
+    if isinstance(definition.trigger, BySegment):
+        named.append(definition.trigger.segment)
     found: dict[UUID, Any] = {}
-    for rule in rules_of(definition):
-        found |= segments.referred(rule)
-    return found
+    for rule in (*rules_of(definition), *({"all": [{"segment": str(one), "op": "in"}]} for one in named)):
+        found |= segments.referred(rule if "version" in rule else {"version": VERSION, "root": rule})
+    return {segment: what if isinstance(what, dict) else "list" for segment, what in found.items()}
 
 
 def digest(definition: Any, plan: Any, mails: Mapping[str, TemplateVersion], relied_on: Mapping[UUID, Any]) -> bytes:
@@ -63,6 +70,20 @@ def digest_now(version: WorkflowVersion, definition: Definition) -> bytes:
     """The digest of a version with the segments its rules name as they stand today."""
     mails = {mail.step: mail.template_version for mail in version.mails.select_related("template_version")}
     return digest(version.definition, version.plan, mails, within(definition))
+
+
+def trouble(version: WorkflowVersion) -> str:
+    """Why nobody may be taken further on a version: a code of workflows.troubles; "": nothing.
+
+    What a second person approved is not what stands, or it is more sensitive by now than what was published.
+    """
+    definition = from_json(version.definition)
+    mails = [mail.template_version for mail in version.mails.select_related("template_version")]
+    now = highest(tiers.tier_of(definition), *(tier_now(mail) for mail in mails))
+    if now.rank > Sensitivity(version.tier).rank:
+        return "tier_raised"
+    changed = needs_second(version.tier) and digest_now(version, definition) != bytes(version.digest)
+    return "approval_outdated" if changed else ""
 
 
 def hands(version: WorkflowVersion, definition: Definition) -> set[UUID]:

@@ -59,6 +59,11 @@ def with_trouble() -> list[tuple[Workflow, int]]:
     return sorted(((found[pk], people) for pk, people in counted.items()), key=lambda pair: -pair[1])
 
 
+def held() -> "QuerySet[Workflow]":
+    """Running journeys on which nobody goes on, as what was approved is not what stands."""
+    return Workflow.objects.exclude(trouble="").exclude(state=Workflow.State.STOPPED)
+
+
 def sent_back(author: UUID) -> "QuerySet[WorkflowVersion]":
     """Versions this person proposed and that came back, where nothing was proposed since."""
     rows = WorkflowVersion.objects.filter(state=WorkflowVersion.State.RETURNED, proposed_by=author)

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from core import clock
 from core.transactions import ended
+from workflows import standing
 from workflows.intake import changes, forgetting, looking, matching, memberships, reading, sources
 from workflows.watched import Watched, watched
 
@@ -54,6 +55,7 @@ def look() -> None:
     with reading.alone(LOOKING) as mine:
         if mine:
             looking.look(found)
+            standing.look()
     with reading.alone() as mine:
         if mine:
             reading.rest([source for source in reading.SOURCES if sources.listened(source, found) is None], mark)

@@ -6,6 +6,8 @@ from phi.errors import SealBroken
 from segments.errors import MembershipUnreadable, RuleError
 
 TROUBLES: dict[str, str] = {
+    "approval_outdated": "A segment it relies on is another one than was approved. Publish the journey again, so that "
+    "a second person reads it as it stands, or put the segment back.",
     "attribute_gone": "The attribute this step sets was removed. Restore it, or publish a version without the step.",
     "bad_value": "The value does not fit the attribute. Correct the step or the event that brought it, and retry.",
     "call_failed": "The other system did not take the call, though it was tried often. Retry once it answers, or skip.",
@@ -19,6 +21,8 @@ TROUBLES: dict[str, str] = {
     "record_unreadable": "What is known of this person cannot be opened: it was altered or damaged.",
     "rule_broken": "A rule here asks for something that was removed. Restore it and retry, or publish a new version.",
     "segment_unreadable": "The segment asked for here cannot be read: what was kept was altered or damaged.",
+    "tier_raised": "What it uses counts as more sensitive by now than when it was published. Publish it again, so that "
+    "it is reviewed as such.",
     "step_gone": "This version has no such step. Move them to another version, or remove them.",
 }
 

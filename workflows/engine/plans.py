@@ -16,7 +16,7 @@ from segments.errors import RuleError
 from segments.frames import kinds_of
 from segments.rules import parse
 from segments.tree import Rule
-from workflows import happenings
+from workflows import approval, happenings
 from workflows.definition import Branch, ByDate, Definition, Goal, GoalExit, SegmentLeft, from_json
 from workflows.models import EventType, VersionMail, WorkflowVersion
 
@@ -42,17 +42,22 @@ class Plan:
     origins: Mapping[str, UUID] = field(default_factory=dict)
     _ids: dict[tuple[str, str], UUID] = field(default_factory=dict)
     _rules: dict[str, tuple[Asked, ...] | RuleError] = field(default_factory=dict)
+    #: Why nobody may be taken further, a code of workflows.troubles; as of the last refresh.
+    trouble: str = ""
     _stamp: object = None
     _catalog: Catalog | None = None
 
     def refresh(self) -> None:
-        """Forget rules that may mean something else since: an attribute, a topic or a segment changed. One statement.
+        """Forget rules that may mean something else since: an attribute, a topic or a segment changed; and see whether
+        what was approved still stands. One statement where nothing changed.
 
         To be called once a claim, before any rule is asked for.
         """
         stamp = _stamp()
         if stamp != self._stamp:
             self._rules.clear()
+            version = WorkflowVersion.objects.filter(pk=self.version_id).first() if self.version_id else None
+            self.trouble = approval.trouble(version) if version else ""
         self._stamp, self._catalog = stamp, None
 
     @property
@@ -115,7 +120,9 @@ _STAMP = """
 SELECT (SELECT count(removed_at) FROM contacts_attribute), (SELECT max(removed_at) FROM contacts_attribute),
     (SELECT count(*) FROM contacts_attribute), (SELECT count(removed_at) FROM consent_topic),
     (SELECT max(removed_at) FROM consent_topic), (SELECT count(*) FROM segments_segment),
-    (SELECT sum(revision) FROM segments_segment), (SELECT count(archived_at) FROM segments_segment)
+    (SELECT sum(revision) FROM segments_segment), (SELECT count(archived_at) FROM segments_segment),
+    (SELECT string_agg(sensitivity, ',' ORDER BY id) FROM contacts_attribute),
+    (SELECT string_agg(sensitivity, ',' ORDER BY id) FROM workflows_eventtype)
 """
 
 

@@ -78,6 +78,10 @@ def work(version_id: UUID, now: datetime, most: int) -> int:
     """One claim on one version: all that comes of it, or nothing. How many people were claimed."""
     if not claims.hold(version_id):
         return 0
+    plan = plans.running(version_id)
+    plan.refresh()
+    if plan.trouble:  # everybody stays where they are, until it is put right
+        return 0
     rows = claims.claim(version_id, now, most)
     if rows:
         Claim(version_id, rows, now).carry_out()
@@ -114,7 +118,6 @@ class Claim:
         self.travellers = [Traveller(row) for row in rows]
 
     def carry_out(self) -> None:
-        self.plan.refresh()
         moving = self.travellers
         for _ in range(ROUNDS):
             groups: dict[str, list[Traveller]] = defaultdict(list)

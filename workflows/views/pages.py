@@ -15,7 +15,7 @@ from accounts.queries import names_of
 from accounts.requests import StaffRequest, may
 from audit.models import Entry
 from core.errors import DomainError
-from workflows import approval, checks, commands, drawing, mapping, numbers, queries, telling, words
+from workflows import approval, checks, commands, drawing, mapping, numbers, queries, telling, troubles, words
 from workflows.definition import Definition, from_json
 from workflows.forms_pages import NameForm
 from workflows.models import Move, Workflow, WorkflowVersion
@@ -83,18 +83,16 @@ def workflow_detail(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
         numbers=numbers.told(version, exact=exact(request)) if version else None,
         palette=drawing.palette(),
         older=sum(one.people for one in mapping.inside(workflow) if one.version != version) if version else 0,
-        outdated=version is not None and _outdated(version),
+        held=troubles.said(held) if (held := _held(workflow, version)) else "",
         returned=workflow.versions.filter(state="RETURNED", number__gt=version.number if version else 0).first(),
         move=move,
         told=telling.told(move) if move else None,
     )
 
 
-def _outdated(version: WorkflowVersion) -> bool:
-    """Whether a segment inside an approved version is another one than was approved."""
-    if version.decided_by is None:
-        return False
-    return approval.digest_now(version, from_json(version.definition)) != bytes(version.digest)
+def _held(workflow: Workflow, version: WorkflowVersion | None) -> str:
+    """What holds the version that is shown, now, or an older one with people on it, as of the last look."""
+    return (approval.trouble(version) if version is not None else "") or workflow.trouble
 
 
 def _told(definition: Definition, problems: list[checks.Problem]) -> list[tuple[str, str]]:
