@@ -4,9 +4,9 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 
-from workflows import checks_steps, graph, tiers
+from workflows import checks_parts, checks_steps, graph, tiers
 from workflows import definition as d
-from workflows.checks_steps import rule_problems
+from workflows.checks_parts import rule_problems
 from workflows.errors import Problem
 from workflows.models import Workflow
 from workflows.names import Names
@@ -100,8 +100,8 @@ def _frame(definition: d.Definition, names: Names) -> Iterator[Problem]:
     if reentry.kind == "per_key" and not keyed:
         text = "Only an event or a date has a key to enter once for. Choose another rule for entering again."
         yield Problem("", "reentry", text)
-    if reentry.kind == "after_days" and not 1 <= reentry.days <= checks_steps.MAX_DAYS:
-        yield Problem("", "reentry.days", f"Give 1 to {checks_steps.MAX_DAYS:,} days.")
+    if reentry.kind == "after_days" and not 1 <= reentry.days <= checks_parts.MAX_DAYS:
+        yield Problem("", "reentry.days", f"Give 1 to {checks_parts.MAX_DAYS:,} days.")
     if reentry.kind == "never" and isinstance(definition.trigger, d.ByDate) and definition.trigger.yearly:
         text = "The date comes every year, but people enter only once. Let them enter again, once for each date."
         yield Problem("", "reentry", text, "warning")
@@ -111,17 +111,17 @@ def _frame(definition: d.Definition, names: Names) -> Iterator[Problem]:
 def _trigger(trigger: d.AnyTrigger, names: Names) -> Iterator[Problem]:
     match trigger:
         case d.BySegment():
-            yield from checks_steps.segment_problems("", "trigger.segment", trigger.segment, names)
+            yield from checks_parts.segment_problems("", "trigger.segment", trigger.segment, names)
         case d.ByAttribute():
-            yield from checks_steps.change_problems("", "trigger.", trigger.attribute, trigger, names)
+            yield from checks_parts.change_problems("", "trigger.", trigger.attribute, trigger, names)
         case d.ByDate():
             if trigger.moment.property:
                 yield Problem("", "trigger.moment", "A date that lets people in is an attribute's.")
-            yield from checks_steps.moment_problems("", "trigger.moment", trigger.moment, None, names)
+            yield from checks_parts.moment_problems("", "trigger.moment", trigger.moment, None, names)
         case d.ByEvent():
             yield from _by_event(trigger, names)
         case d.ByConsent():
-            yield from checks_steps.topic_problems("", "trigger.topic", trigger.topic, names)
+            yield from checks_parts.topic_problems("", "trigger.topic", trigger.topic, names)
         case d.ByEngagement() | d.BySent():
             if trigger.mailing is not None and trigger.mailing not in names.catalog.mailings:
                 text = "There is no such campaign among those that were sent. Choose another one."
@@ -129,7 +129,7 @@ def _trigger(trigger: d.AnyTrigger, names: Names) -> Iterator[Problem]:
 
 
 def _by_event(trigger: d.ByEvent, names: Names) -> Iterator[Problem]:
-    yield from checks_steps.event_problems("", "trigger.event", trigger.event, names)
+    yield from checks_parts.event_problems("", "trigger.event", trigger.event, names)
     event = names.event(trigger.event)
     for n, asked in enumerate(trigger.where):
         place = f"trigger.where[{n}]"
@@ -139,7 +139,7 @@ def _by_event(trigger: d.ByEvent, names: Names) -> Iterator[Problem]:
             yield Problem("", place, f"The event has no property “{asked.property[:60]}”.")
         elif not asked.values:
             yield Problem("", place, "Give at least one value that the property may have.")
-        elif not all(checks_steps.fits(event.properties[asked.property], value) for value in asked.values):
+        elif not all(checks_parts.fits(event.properties[asked.property], value) for value in asked.values):
             yield Problem("", place, f"“{asked.property}” does not have such values.")
     for name, times in Counter(asked.property for asked in trigger.where).items():
         if times > 1:
@@ -153,10 +153,10 @@ def _ways_off(definition: d.Definition, names: Names) -> Iterator[Problem]:
         place = f"exits[{n}]"
         match way:
             case d.SegmentLeft():
-                yield from checks_steps.segment_problems("", place, way.segment, names)
+                yield from checks_parts.segment_problems("", place, way.segment, names)
             case d.EventExit():
-                yield from checks_steps.event_problems("", place, way.event, names)
+                yield from checks_parts.event_problems("", place, way.event, names)
                 if way.same_key:
-                    yield from checks_steps.key_problems("", place, definition.trigger)
+                    yield from checks_parts.key_problems("", place, definition.trigger)
             case d.GoalExit():
                 yield from rule_problems("", place, way.rule, names)

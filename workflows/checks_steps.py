@@ -1,26 +1,32 @@
-"""What is wrong with one step by itself: what it names is gone, lengths, values, and how its parts go together."""
+"""What is wrong with one step by itself, and with how its parts go together: one function a kind."""
 
-import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from accounts.policy import Action, Role, allowed
-from contacts import values
-from contacts.errors import BadValue
 from contacts.models import Kind
 from core.purposes import MessageClass, Purpose
 from core.sensitivity import Sensitivity
-from segments.errors import RuleError
 from workflows import definition as d
 from workflows import graph, tiers
+from workflows.checks_parts import (
+    TIME,
+    attribute_problems,
+    change_problems,
+    event_problems,
+    key_problems,
+    moment_problems,
+    property_problems,
+    rule_problems,
+    segment_problems,
+    span_problems,
+    topic_problems,
+    value_problem,
+)
 from workflows.errors import Problem
 from workflows.models import Workflow
 from workflows.names import Mailable, Names
 
-#: Five years, the longest wait and the farthest from a date.
-MAX_DAYS = 1_826
-MAX_MINUTES = MAX_DAYS * 24 * 60
-_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]\Z")
 #: Which kinds of attribute take a property of an event.
 _TAKES = {
     "text": (Kind.TEXT, Kind.CHOICE),
@@ -42,7 +48,7 @@ def problems(  # noqa: PLR0911, PLR0912  one case a kind
         case d.Mail():
             return _mail(definition, names, step, node)
         case d.Wait():
-            return _span(step, "span", node.span)
+            return span_problems(step, "span", node.span)
         case d.WaitUntil():
             return moment_problems(step, "moment", node.moment, definition.trigger, names)
         case d.WaitWeekday():
@@ -70,160 +76,6 @@ def problems(  # noqa: PLR0911, PLR0912  one case a kind
         case d.Goal():
             return rule_problems(step, "rule", node.rule, names)
     return iter(())
-
-
-# -- parts that several kinds have -----------------------------------------------------------------------------------
-
-
-def rule_problems(step: str, place: str, raw: object, names: Names) -> Iterator[Problem]:
-    """What the segment language says of a rule."""
-    if raw is None:
-        yield Problem(step, place, "There is no rule yet. Add at least one condition.")
-        return
-    try:
-        names.rule(raw)
-    except RuleError as refusal:
-        yield from (Problem(step, place, str(problem)) for problem in refusal.problems[:10])
-
-
-def segment_problems(step: str, place: str, segment: UUID | None, names: Names) -> Iterator[Problem]:
-    if segment is None:
-        yield Problem(step, place, "Choose a segment.")
-        return
-    try:
-        saved = names.catalog.segments[segment]
-    except KeyError:
-        yield Problem(step, place, "There is no such segment. Choose another one.")
-        return
-    if saved.archived:
-        yield Problem(step, place, f"The segment “{saved.name}” is archived. Restore it, or choose another one.")
-    elif not saved.snapshot:
-        yield from rule_problems(step, place, saved.rule, names)
-
-
-def topic_problems(step: str, place: str, topic: UUID, names: Names) -> Iterator[Problem]:
-    if topic in names.catalog.removed_topics:
-        yield Problem(step, place, "This topic was removed. Choose another one.")
-    elif topic not in names.catalog.topics:
-        yield Problem(step, place, "There is no such topic. Choose another one.")
-
-
-def event_problems(step: str, place: str, event: str, names: Names) -> Iterator[Problem]:
-    if not event.strip():
-        yield Problem(step, place, "Choose an event.")
-    elif names.event(event) is None:
-        text = f"No event “{event[:60]}” is declared. Declare it under Workflows, Events, or choose another one."
-        yield Problem(step, place, text)
-
-
-def key_problems(step: str, place: str, trigger: d.AnyTrigger) -> Iterator[Problem]:
-    """A key of an event is never that of a date."""
-    if isinstance(trigger, d.ByDate):
-        text = "People come in by a date, so no event has the same key. Let an event with any key count."
-        yield Problem(step, place, text)
-
-
-def attribute_problems(step: str, place: str, key: str, names: Names) -> Iterator[Problem]:
-    if not key:
-        yield Problem(step, place, "Choose an attribute.")
-    elif key in names.catalog.removed:
-        yield Problem(step, place, f"The attribute “{names.catalog.removed[key][0]}” was removed. Choose another one.")
-    elif key not in names.attributes:
-        yield Problem(step, place, f"There is no attribute “{key[:60]}”. Choose another one.")
-
-
-def change_problems(
-    step: str, place: str, key: str, node: d.ByAttribute | d.WaitEvent, names: Names
-) -> Iterator[Problem]:
-    """A change of an attribute, from and to values that it can have."""
-    yield from attribute_problems(step, f"{place}attribute", key, names)
-    if key not in names.attributes:
-        return
-    for part, given in (("was", node.was), ("becomes", node.becomes)):
-        for value in given:
-            if text := value_problem(key, value, names):
-                yield Problem(step, f"{place}{part}", text)
-    if node.was and node.becomes and set(node.was) == set(node.becomes) and len(node.was) == 1:
-        yield Problem(step, f"{place}becomes", "From a value to the same value is no change.")
-
-
-def value_problem(key: str, value: d.Value, names: Names) -> str:
-    """What keeps this value from being one of the attribute's; None is no value at all, and may be meant."""
-    attribute = names.attributes[key]
-    if attribute.kind == Kind.CODED:
-        return f"“{attribute.label}” is a list of codes, not a single value."
-    if value is None:
-        return ""
-    try:
-        stored = values.accept(attribute, value)
-    except BadValue as bad:
-        return f"“{attribute.label}” cannot have this value: {bad}."
-    if stored != value:
-        return f"Write the value of “{attribute.label}” as it is stored: {stored}."
-    return ""
-
-
-def fits(kind: str, value: d.Value) -> bool:
-    """Whether a property of an event of this kind can have the value."""
-    match kind:
-        case "number":
-            return isinstance(value, int | float) and not isinstance(value, bool)
-        case "yes_no":
-            return isinstance(value, bool)
-    return isinstance(value, str)
-
-
-def _span(step: str, place: str, span: d.Span) -> Iterator[Problem]:
-    parts = (span.weeks, span.days, span.hours, span.minutes)
-    minutes = graph.length(span)
-    if any(part < 0 for part in parts):
-        yield Problem(step, place, "Time does not run backward: give lengths above nothing.")
-    elif minutes <= 0:
-        yield Problem(step, place, "Give a length above nothing.")
-    elif minutes > MAX_MINUTES:
-        yield Problem(step, place, "Five years is the longest.")
-
-
-def moment_problems(
-    step: str, place: str, moment: d.Moment, trigger: d.AnyTrigger | None, names: Names
-) -> Iterator[Problem]:
-    """`trigger`: where a date of the event that let them in may be meant; None: of an attribute only."""
-    if moment.attribute and moment.property:
-        yield Problem(step, place, "A date is an attribute's or the event's, not both.")
-    if moment.property and trigger is not None:
-        kind = yield from _property(step, place, moment.property, trigger, names)
-    elif moment.property:
-        kind = ""
-    else:
-        yield from attribute_problems(step, place, moment.attribute, names)
-        kind = names.attributes[moment.attribute].kind if moment.attribute in names.attributes else ""
-    if kind and kind not in ("date", "datetime"):
-        yield Problem(step, place, "This is no date. Choose a date, or a date with time.")
-    if kind == "date" and not moment.at:
-        yield Problem(step, f"{place}.at", "Say at which time of that day: a date has none of its own.")
-    if moment.at and not _TIME.match(moment.at):
-        yield Problem(step, f"{place}.at", "Give the time of day as 10:00.")
-    if moment.at and moment.minutes:
-        yield Problem(step, f"{place}.minutes", "Either a time of that day, or minutes from the date's own time.")
-    if abs(moment.days) > MAX_DAYS or abs(moment.minutes) > MAX_MINUTES:
-        yield Problem(step, f"{place}.days", "Five years from the date is the farthest.")
-
-
-def _property(step: str, place: str, name: str, trigger: d.AnyTrigger, names: Names) -> Generator[Problem, None, str]:
-    """Answers the kind of the property, "" where it is not known."""
-    if not isinstance(trigger, d.ByEvent):
-        yield Problem(step, place, "People do not come in by an event, so there is no property of one.")
-        return ""
-    event = names.event(trigger.event)
-    if event is None:
-        return ""
-    if name not in event.properties:
-        yield Problem(step, place, f"The event that lets people in has no property “{name[:60]}”.")
-        return ""
-    return event.properties[name]
-
-
-# -- one kind each ---------------------------------------------------------------------------------------------------
 
 
 def _mail(definition: d.Definition, names: Names, step: str, node: d.Mail) -> Iterator[Problem]:
@@ -272,12 +124,12 @@ def _kind_of_mail(
 def _weekday(step: str, node: d.WaitWeekday) -> Iterator[Problem]:
     if any(not 0 <= day <= 6 for day in node.weekdays) or len(set(node.weekdays)) < len(node.weekdays):
         yield Problem(step, "weekdays", "Weekdays are 0 (Monday) to 6 (Sunday), each once.")
-    if not _TIME.match(node.at):
+    if not TIME.match(node.at):
         yield Problem(step, "at", "Give the time of day as 10:00.")
 
 
 def _wait_event(definition: d.Definition, names: Names, step: str, node: d.WaitEvent) -> Iterator[Problem]:
-    yield from _span(step, "timeout", node.timeout)
+    yield from span_problems(step, "timeout", node.timeout)
     if node.event and node.attribute:
         yield Problem(step, "event", "Wait for an event or for a change, not for both.")
     elif node.attribute:
@@ -322,7 +174,7 @@ def _set_attribute(definition: d.Definition, names: Names, step: str, node: d.Se
         if text := value_problem(node.attribute, node.value, names):
             yield Problem(step, "value", text)
         return
-    kind = yield from _property(step, "property", node.property, definition.trigger, names)
+    kind = yield from property_problems(step, "property", node.property, definition.trigger, names)
     if attribute.kind == Kind.CODED:
         yield Problem(step, "attribute", f"“{attribute.label}” is a list of codes, not a single value.")
     elif kind and attribute.kind not in _TAKES[kind]:

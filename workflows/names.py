@@ -4,7 +4,6 @@ import json
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any, Self
 from uuid import UUID
 
@@ -27,6 +26,7 @@ from segments.models import Segment
 from segments.rules import Rule, parse
 from workflows import definition as d
 from workflows.models import Endpoint, EventType, Workflow, WorkflowVersion
+from workflows.webhooks.sending import agreement_in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +165,10 @@ def _senders(ids: set[UUID]) -> dict[UUID, From]:
     return {row.pk: From(row.name, row.domain.verified_at is not None) for row in rows}
 
 
-def in_force(endpoint: Endpoint, day: date) -> bool:
-    """Whether values may go there on that day (SEC-09)."""
-    signed, ends = endpoint.baa_signed_on, endpoint.baa_expires_on
-    return bool(endpoint.baa_party) and signed is not None and signed <= day and (ends is None or day <= ends)
-
-
 def _endpoints(ids: set[UUID]) -> dict[UUID, To]:
     rows = Endpoint.objects.filter(pk__in=ids, removed_at=None) if ids else ()
     today = clock.now().date()
-    return {row.pk: To(row.name, in_force(row, today)) for row in rows}
+    return {row.pk: To(row.name, agreement_in_force(row, today)) for row in rows}
 
 
 def _users(ids: set[UUID]) -> dict[UUID, str]:
