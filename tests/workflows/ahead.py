@@ -61,6 +61,7 @@ class Ahead:
         drawer = Slow(self.random, self.setting)
         self.definition = drawer.definition(trigger={"kind": "manual"}, inner=True)
         self.definition["reentry"] = {"kind": "never"}
+        self.both.now = START - timedelta(hours=1)  # what people come with is no change since they entered
         self.both.begin("main", self.definition)
         cohort = f"cohort {next(_cohorts)}"
         given = [drawn_person(self.random) for _ in range(self.size)]
@@ -91,6 +92,8 @@ class Ahead:
 
     def lived(self) -> Trace:
         """The same in earnest: the clock goes from one moment at which something happens to the next."""
+        self.both.listen_look_and_work()
+        self.both.now = START
         self.rows = {pk: row for row, pk in enumerate(self.world.people.ids)}
         enrol(self.both.versions["main"][-1], [Entry(pk) for pk in self.ids], at=START, by=make.marketer())
         for pk in self.ids:
