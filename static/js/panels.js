@@ -6,6 +6,7 @@ import { build } from "./segments.js";
 const touched = new Set();
 let unsaved = false;
 let sent = "";
+let busy = false;
 
 const typing = (field) => field === document.activeElement && field.matches("textarea, input:not([type=checkbox], [type=radio])");
 
@@ -32,6 +33,7 @@ window.htmx.defineExtension("lay", {
 function opened(panel) {
   touched.clear();
   unsaved = false;
+  busy = false;
   sent = "";
   const form = panel.querySelector("#rule-form");
   if (form && !form.dataset.built) {
@@ -61,12 +63,17 @@ document.addEventListener("htmx:configRequest", (event) => {
   const pressed = detail.triggeringEvent?.type === "submit";
   if (!pressed) detail.formData.delete("do");
   const now = filled(detail.formData);
-  if (!pressed && now === sent) return event.preventDefault();
+  if (!pressed && now === sent) {
+    if (!busy) unsaved = false;
+    return event.preventDefault();
+  }
   sent = pressed ? "" : now;
+  busy = true;
   touched.clear();
 });
 document.addEventListener("htmx:afterRequest", ({ target, detail }) => {
   if (target.id !== "panel-form") return;
+  busy = false;
   if (detail.successful) unsaved = touched.size > 0;
   else sent = "";
 });
@@ -88,12 +95,17 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   if ((unsaved || within) && detail.pathInfo.requestPath === form.getAttribute("action")) detail.shouldSwap = false;
 });
 
-// Escape goes back: from the builder to its panel, from a panel to the canvas, once what was typed is kept.
+// Escape goes back: from the builder to its panel, from a panel to the canvas, once what was typed is kept. Where it
+// cannot be kept, the panel says why and stays; whoever closes it again leaves that.
 function close(panel) {
+  const form = panel.querySelector("#panel-form");
   const go = () => panel.dispatchEvent(new CustomEvent("panel-close", { bubbles: true }));
-  if (!unsaved) return go();
-  document.getElementById("panel-form").addEventListener("htmx:afterRequest", ({ detail }) => detail.successful && go(), { once: true });
-  document.activeElement.blur();
+  const again = () => setTimeout(close, 0, panel);
+  const typed = form && unsaved && filled(new FormData(form)) !== sent;
+  if (!busy && !typed) return go();
+  const then = ({ detail }) => detail.successful && !(typed && panel.querySelector("[data-waits]")) && again();
+  form.addEventListener("htmx:afterRequest", then, { once: true });
+  if (!busy) window.htmx.trigger(form, "change");
 }
 
 document.addEventListener("keydown", (event) => {
