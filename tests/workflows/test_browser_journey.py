@@ -64,7 +64,7 @@ def reads(page: Any, text: str) -> None:
 
 
 def card(page: Any, step: str) -> Any:
-    return page.locator(f".journey-map [data-step='{step}']")
+    return page.locator(f".journey-map .card[data-step='{step}']")
 
 
 def build_by_mouse(page: Any) -> None:

@@ -36,7 +36,10 @@ def open_map(page: Any, workflow: Workflow, user: User) -> None:
 
 def open_step(page: Any, step: str = "s1") -> None:
     """By the keyboard, from the map: the panel takes it."""
-    page.locator(f".journey-map [data-step='{step}']").focus()
+    at = "step => { document.querySelector(`.journey-map .card[data-step='${step}'] .back`)?.focus();"
+    page.wait_for_function(
+        f"{at} return document.activeElement.closest('[data-step]')?.dataset.step === step }}", arg=step
+    )
     page.keyboard.press("Enter")
     page.wait_for_function("() => document.activeElement.id === 'panel-title'")
 
@@ -62,14 +65,14 @@ def test_a_step_is_set_by_keyboard_and_the_map_follows(page: Any, marketer: User
     kept(page)
     assert step_of(workflow)["span"] == {"days": 4}
     page.wait_for_function(
-        "() => document.querySelector(\".journey-map [data-step='s1']\").textContent.includes('4 days')"
+        "() => document.querySelector(\".journey-map .card[data-step='s1']\").textContent.includes('4 days')"
     )
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowDown")
     page.get_by_text("Stay for 4 weeks, then go on.").wait_for()
     browser.assert_accessible(page, ignore=CLIPPED)
     page.keyboard.press("Escape")
-    page.wait_for_function("() => document.activeElement.dataset.step === 's1'")
+    page.wait_for_function("() => document.activeElement.closest('[data-step]')?.dataset.step === 's1'")
     assert page.locator("#panel-form").count() == 0
 
 
@@ -165,3 +168,25 @@ def test_a_panel_is_a_sheet_on_a_phone(visitors: Any, marketer: User) -> None:
     assert step_of(workflow)["moment"] == {"attribute": "next_visit", "days": -3, "at": "10:00"}
     page.get_by_role("button", name="Close and go back to the journey").click()
     page.locator("#panel-form").wait_for(state="detached")
+
+
+def test_who_closes_a_panel_at_once_loses_nothing(page: Any, marketer: User) -> None:
+    workflow = make_draft(linear(wait(days=1)))
+    open_map(page, workflow, marketer)
+    open_step(page)
+    page.fill("[name=count]", "8")
+    page.press("[name=count]", "Escape")
+    page.locator("#panel-form").wait_for(state="detached")
+    assert step_of(workflow)["span"] == {"days": 8}
+    page.locator(".journey-map .card[data-step='s1'] .summary", has_text="8 days").wait_for()
+    open_step(page)
+    page.fill("[name=count]", "8")  # as it was: there is nothing to keep
+    page.press("[name=count]", "Escape")
+    page.locator("#panel-form").wait_for(state="detached")
+    open_step(page)
+    page.fill("[name=count]", "soon")
+    page.press("[name=count]", "Escape")
+    page.get_by_text("Enter a whole number.").wait_for()
+    page.press("[name=count]", "Escape")
+    page.locator("#panel-form").wait_for(state="detached")
+    assert step_of(workflow)["span"] == {"days": 8}
