@@ -25,7 +25,7 @@ export class Panel {
   async open(id, enter = false) {
     const { draft, editable } = this.journey;
     this.element.hidden = false;
-    this.shown = { id, part: part(draft.definition, id) };
+    this.shown = { id, part: part(draft.definition, id), enter };
     if (!editable) return this.facts(id, enter);
     if (draft.unsaved && !(await draft.save())) return;
     if (this.shown?.id !== id) return;
@@ -41,6 +41,7 @@ export class Panel {
     link.hidden = true;
     this.element.append(link);
     window.htmx.process(link);
+    link.addEventListener("htmx:afterRequest", () => this.shown && (this.shown.enter = false));
     link.click();
     setTimeout(() => link.remove(), 30_000);
   }
@@ -52,7 +53,8 @@ export class Panel {
     const now = part(draft.definition, this.shown.id);
     if (same(this.shown.part, now)) return;
     this.shown = { ...this.shown, part: now };
-    if (!this.element.contains(document.activeElement)) this.open(this.shown.id);
+    // Where the keyboard is on its way into it, it still goes there.
+    if (!this.element.contains(document.activeElement)) this.open(this.shown.id, this.shown.enter);
   }
 
   // Of a published step: everything its card had no room for.
