@@ -14,11 +14,13 @@ export function strip(root) {
   for (const node of empty) if (!node.parentNode.closest?.("textarea")) node.remove();
 }
 
-function attributes(old, fresh) {
+// `kept`: what is in the field stays. A time that is half typed would be emptied by a new `value` attribute, too.
+function attributes(old, fresh, kept) {
+  const stays = (name) => kept && name === "value";
   for (const { name } of [...old.attributes])
-    if (!fresh.hasAttribute(name) && !(name === "open" && !("menu" in old.dataset))) old.removeAttribute(name);
+    if (!fresh.hasAttribute(name) && !(name === "open" && !("menu" in old.dataset)) && !stays(name)) old.removeAttribute(name);
   for (const { name, value } of fresh.attributes)
-    if (name !== "autofocus" && old.getAttribute(name) !== value) old.setAttribute(name, value);
+    if (name !== "autofocus" && !stays(name) && old.getAttribute(name) !== value) old.setAttribute(name, value);
 }
 
 const options = (select) => [...select.options].map((option) => `${option.value}\n${option.text}`).join("\n");
@@ -48,7 +50,7 @@ export function morph(old, fresh, keep, skip) {
     else if (had.nodeType !== Node.ELEMENT_NODE) {
       if (had.data !== next.data) had.data = next.data;
     } else {
-      attributes(had, next);
+      attributes(had, next, had.matches("input") && keep(had));
       if (had.matches("input, select, textarea")) field(had, next, keep);
       else if (!skip(had)) morph(had, next, keep, skip);
     }
