@@ -18,6 +18,8 @@ from contacts.models import Contact, Kind
 from core import clock
 from core.actors import SYSTEM
 from core.ids import uuid7
+from core.transactions import ended
+from delivery.models import Origin
 from segments.models import Segment
 from tests.consent.factories import EVIDENCE, TopicFactory
 from tests.contacts.factories import make_people
@@ -37,6 +39,7 @@ from tests.workflows.factories import (
 )
 from tests.workflows.test_intake import Mailing, change, on, send
 from workflows import enrolling, event_types, happenings, tasks_intake
+from workflows.engine.run import run
 from workflows.enrolling import Entry
 from workflows.intake import matching, reading, waking
 from workflows.models import ContactChange, Cursor, Enrolment, Happening, Transition, Workflow
@@ -451,3 +454,29 @@ def test_listening_writes_nothing_while_nothing_came() -> None:
     assert written == []
     assert len(statements) < 30
     assert {row.source for row in Cursor.objects.all()} == {"happenings", "consent", "tracking", "deliveries"}
+
+
+def test_who_begins_to_listen_while_somebody_looks_is_told_nothing_twice() -> None:
+    mark = ended()  # the look began: nobody listened
+    topic = TopicFactory()
+    trigger = {"kind": "consent", "topic": str(topic.pk), "change": "given"}
+    journey = make_workflow(linear(end(), trigger=trigger, exits=[], reentry={"kind": "after_leaving"}))
+    (who,) = make_people(1)
+    listen()
+    consent.commands.opt_in(who, topic, source=Source.FORM, evidence=EVIDENCE, by=SYSTEM)
+    for _ in range(2):
+        listen()
+        run(seconds=5)
+        reading.rest(["consent", "happenings"], mark)  # it ends only now
+    assert Enrolment.objects.filter(workflow=journey).count() == 1
+
+
+def test_whatever_becomes_of_a_mail_wakes_also_where_a_clock_was_set_back() -> None:
+    journey, mailing, awaited = make_workflow(linear(mail(), end())), Mailing(Origin.Kind.WORKFLOW), uuid7()
+    (one,) = make_people(1)
+    place(journey, [one], at=clock.now(), wake_at=None, awaits=awaited)
+    listen()
+    with clock.set_to(clock.now() - timedelta(hours=1)):  # before it was published
+        mailing.ended(one, "sent", pk=awaited)
+    listen()
+    assert woken(journey) == {one}
