@@ -1,5 +1,6 @@
 """Whose moment around a date has come: asked of everybody's dates at once, each minute, missing none and none twice."""
 
+import logging
 import zoneinfo
 from calendar import isleap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from contacts.models import Attribute, Kind
 from contacts.queries import open_many
 from contacts.records import Record
 from core.models import Organization
+from phi.errors import SealBroken
 from segments import calendar, people
 from segments.calendar import zone_called
 from segments.columns import NO_DAY, Column, Frame, Int, Mask, Words, between, words
@@ -27,6 +29,8 @@ from workflows.enrolling import Entry
 from workflows.happenings import date_index
 from workflows.models import Cursor, WorkflowVersion
 from workflows.watched import Version
+
+log = logging.getLogger(__name__)
 
 #: People of one call of enrol.
 BATCH = 5_000
@@ -174,7 +178,7 @@ def span(trigger: ByDate, value: date | datetime, day: date, zone: tzinfo) -> tu
 
 def late(trigger: ByDate, values: Mapping[UUID, object], now: datetime) -> list[Entry]:
     """Of people whose date is this since just now: those whose moment had passed by then, and whose date had not."""
-    found, records, otherwise = [], open_many(values), home()
+    found, records, otherwise = [], _records(list(values)), home()
     for contact_id, raw in values.items():
         record, value = records.get(contact_id), moments.parsed(raw)
         if record is None or value is None:
@@ -185,6 +189,18 @@ def late(trigger: ByDate, values: Mapping[UUID, object], now: datetime) -> list[
                 found.append(entry(trigger, contact_id, value, day, now))
                 break
     return found
+
+
+def _records(ids: Sequence[UUID]) -> dict[UUID, Record]:
+    """Their records; whose does not open is not there, and holds up nobody else."""
+    try:
+        return open_many(ids)
+    except SealBroken:
+        if len(ids) == 1:
+            log.warning("the record of contact %s does not open", ids[0])
+            return {}
+    half = len(ids) // 2
+    return _records(ids[:half]) | _records(ids[half:])
 
 
 def passed_by(trigger: ByDate, contact_id: UUID, before: Record, after: Record, at: datetime) -> Entry | None:

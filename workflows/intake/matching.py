@@ -108,4 +108,4 @@ def _entries(version: Version, rows: Sequence[Happened]) -> list[Entry]:
 
 
 def _said(rows: Sequence[Happened]) -> dict[int, dict[str, Any]]:
-    return happenings.opened(row.id for row in rows)
+    return happenings.readable([row.id for row in rows])
