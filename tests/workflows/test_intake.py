@@ -26,6 +26,7 @@ from tests.workflows.factories import AttributeFactory, end, linear, live, make_
 from tracking.commands import purge as forget_events
 from tracking.models import Event
 from workflows import event_types, events, steering, tasks_intake
+from workflows.engine.run import run
 from workflows.models import ContactChange, Cursor, Enrolment, Happening, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -328,3 +329,21 @@ def test_the_notes_of_changes_are_as_sealed_as_the_people_themselves() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT before FROM workflows_contactchange WHERE before IS NOT NULL")
         assert [bytes(row[0]) for row in cursor.fetchall()] == [before]
+
+
+def test_what_somebody_came_in_by_is_kept_as_long_as_they_are_on_the_way() -> None:
+    event_types.declare(name="booked", properties={"day": "date"}, by=SYSTEM)
+    until = {"kind": "wait_until", "moment": {"property": "day", "days": -3, "at": "10:00"}, "exits": {"past": None}}
+    journey = make_workflow(linear(until, end(), trigger={"kind": "event", "event": "booked"}, exits=[]))
+    (who,) = make_people(1)
+    send("booked", who, properties={"day": (clock.now() + timedelta(days=1_000)).date().isoformat()})
+    listen()
+    run(seconds=5)
+    with clock.set_to(clock.now() + timedelta(days=800)):
+        tasks_intake.purge()
+        Enrolment.objects.update(wake_at=clock.now())
+        run(seconds=5)
+        assert Enrolment.objects.get(workflow=journey).status == "active"
+        steering.remove(journey, [Enrolment.objects.get().pk], by=SYSTEM)
+        tasks_intake.purge()
+    assert not Happening.objects.exists()

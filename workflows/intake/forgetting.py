@@ -11,7 +11,12 @@ from workflows.models import Happening
 
 #: Rows of one statement: nobody waits long for it.
 SIZE = 20_000
-_PURGE = "DELETE FROM workflows_happening WHERE id IN (SELECT id FROM workflows_happening WHERE at < %s LIMIT %s)"
+# Not what somebody came in by who is still on the way: its date may be what they wait for.
+_PURGE = """
+DELETE FROM workflows_happening WHERE id IN (SELECT id FROM workflows_happening h WHERE at < %s AND NOT EXISTS (
+    SELECT FROM workflows_enrolment e
+    WHERE e.contact_id = h.contact_id AND e.happening_id = h.id AND e.status <> 'left') LIMIT %s)
+"""
 _KINDS = {Event.Kind.OPEN.value: Happening.Kind.OPENED.value, Event.Kind.CLICK.value: Happening.Kind.CLICKED.value}
 # Of one person and mailing: whoever has another event of theirs left keeps what was made from both.
 _FORGET = """
