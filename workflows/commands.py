@@ -84,7 +84,10 @@ def save_draft(workflow: Workflow, definition: Any, *, revision: int | None, by:
 @transaction.atomic
 def duplicate(workflow: Workflow, *, name: str, by: By) -> Workflow:
     """A new draft as this one is drawn; versions and people stay where they are."""
-    return create(name=name, by=by, description=workflow.description, definition=workflow.draft)
+    copy = create(name=name, by=by, description=workflow.description, definition=workflow.draft)
+    copy.editors = sorted({*copy.editors, *workflow.editors})  # who drew it still has a hand in it
+    copy.save(update_fields=["editors"])
+    return copy
 
 
 @transaction.atomic

@@ -39,7 +39,7 @@ class Workflow(models.Model):
     #: A job lets it go on: "spread:<seconds>" or "skip:0". "": none does.
     resuming = models.CharField(max_length=20, blank=True, default="")
     created_by = models.UUIDField(null=True)
-    #: Who wrote on the draft since the last version.
+    #: Who wrote on the draft since a second person last approved of it.
     editors = ArrayField(models.UUIDField(), default=list)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

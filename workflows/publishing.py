@@ -17,7 +17,7 @@ from workflows import approval, checks, claims, mapping, moving, tiers, words
 from workflows.commands import locked
 from workflows.definition import Definition, Mail
 from workflows.errors import ApprovalOutdated, BadDefinition, NotComplete, NotPossibleNow, SelfApproval
-from workflows.models import Move, VersionMail, Workflow, WorkflowVersion
+from workflows.models import Enrolment, Move, VersionMail, Workflow, WorkflowVersion
 from workflows.parsing import parse
 
 State = WorkflowVersion.State
@@ -33,6 +33,8 @@ def publish(workflow: Workflow, *, by: By, plan: Any = None, move: Move | None =
     workflow = locked(workflow)
     if workflow.archived_at:
         raise NotPossibleNow("This journey is archived. Duplicate it to publish it again.")
+    if workflow.state == Workflow.State.STOPPED and _has_people(workflow):
+        raise NotPossibleNow("People are still leaving this journey since it was stopped. Publish when all have left.")
     if workflow.versions.filter(state=State.PROPOSED).exists():
         raise NotPossibleNow("A version waits for approval already. Withdraw it first, or have it decided on.")
     if workflow.moves.filter(state=Move.State.MOVING).exists():
@@ -62,6 +64,11 @@ def publish(workflow: Workflow, *, by: By, plan: Any = None, move: Move | None =
     if not approval.needs_second(tier):
         _go_live(workflow, version, definition, by)
     return version
+
+
+def _has_people(workflow: Workflow) -> bool:
+    inside = Enrolment.objects.exclude(status=Enrolment.Status.LEFT)
+    return inside.filter(version__in=workflow.versions.values("pk")).exists()
 
 
 def _checked(workflow: Workflow, definition: Definition) -> None:
@@ -102,6 +109,7 @@ def approve(version: WorkflowVersion, *, by: By, seen: bytes, note: str = "") ->
         )
     if seen != bytes(version.digest) or seen != approval.digest_now(version, definition):
         raise ApprovalOutdated("A segment inside it changed since it was proposed. Send it back, to be proposed anew.")
+    _checked(workflow, definition)  # what it names may be gone since, and journeys it leads to may lead back by now
     version.decided_by, version.decided_at, version.note = person, clock.now(), note.strip()
     version.save(update_fields=["decided_by", "decided_at", "note"])
     record("workflow.approved", by=by, target=workflow, version=version.number, digest=seen.hex())
@@ -148,7 +156,8 @@ def _go_live(workflow: Workflow, version: WorkflowVersion, definition: Definitio
     _open_origins(version, definition, held=workflow.state == Workflow.State.PAUSED, by=by)
     if workflow.state != Workflow.State.PAUSED:
         workflow.state = Workflow.State.ACTIVE
-    workflow.editors = []
+    if version.decided_by:  # else they still have a hand in it, should it once need a second person
+        workflow.editors = []
     workflow.save(update_fields=["state", "editors", "updated_at"])
     claims.settle(workflow)
     moving.begin(version)

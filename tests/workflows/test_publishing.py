@@ -5,6 +5,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.signals import staff_disabled
 from campaigns.models import Campaign
+from contacts.models import Attribute
 from content.commands import archive as archive_template
 from content.commands import save_template
 from core.actors import SYSTEM
@@ -222,3 +223,36 @@ def test_segments_of_an_older_version_stay_claimed_while_somebody_is_on_it() -> 
     assert used_where(segment)
     steering.remove(workflow, [inside.pk], by=marketer())
     assert not used_where(segment)
+
+
+def test_who_drew_it_has_a_hand_in_it_also_as_a_copy_and_where_it_ran_before_it_was_about_health() -> None:
+    AttributeFactory(key="smoker", sensitivity="identity")
+    steps = {
+        "fork": {
+            **branch(rule({"attribute": "smoker", "op": "is", "value": "yes"})),
+            "exits": {"1": "letter", "else": None},
+        },
+        "letter": {**mail(), "exits": {"next": None}},
+    }
+    drew = marketer()
+    workflow = make_draft(graph("fork", steps), by=drew)
+    copy = commands.duplicate(workflow, name="A copy", by=marketer())
+    assert publishing.publish(workflow, by=drew).state == WorkflowVersion.State.LIVE
+    Attribute.objects.filter(key="smoker").update(sensitivity="phi")
+    for journey in (workflow, copy):
+        version = publishing.publish(journey, by=marketer())
+        with pytest.raises(SelfApproval):
+            publishing.approve(version, by=drew, seen=bytes(version.digest))
+
+
+def test_what_is_approved_is_checked_again_as_things_are_by_then(sensitive: Workflow) -> None:
+    other = make_workflow()
+    into_it = {
+        **sensitive.draft,
+        "steps": {**sensitive.draft["steps"], "letter": {"kind": "enter", "workflow": str(other.pk)}},
+    }
+    commands.save_draft(sensitive, into_it, revision=None, by=marketer())
+    version = publishing.publish(sensitive, by=marketer())
+    steering.stop(other, by=marketer())
+    with pytest.raises(BadDefinition, match="was stopped"):
+        publishing.approve(version, by=approver(), seen=bytes(version.digest))

@@ -230,3 +230,14 @@ def test_who_may_see_aggregates_only_is_told_no_small_number() -> None:
     told = numbers.told(live(workflow), exact=False)
     assert told["steps"]["s1"]["waiting"] == told["inside"] == "fewer than 11"
     assert told["conversion"] == ""
+
+
+def test_a_stopped_journey_runs_again_only_when_everybody_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    workflow = make_workflow(linear(mail(), wait(days=1)))
+    place(workflow, make_people(2))
+    monkeypatch.setattr(steering, "enqueue", lambda *_: None)
+    steering.stop(workflow, by=marketer())
+    with pytest.raises(NotPossibleNow, match="still leaving"):
+        publish(workflow)
+    steering.empty(workflow.pk)
+    assert publish(workflow).state == "LIVE"
