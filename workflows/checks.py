@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 
-from workflows import checks_parts, checks_steps, graph, tiers
+from workflows import checks_parts, checks_steps, graph, hanging, tiers
 from workflows import definition as d
 from workflows.checks_parts import rule_problems
 from workflows.errors import Problem
@@ -25,6 +25,7 @@ def check(definition: d.Definition, *, workflow: Workflow | None = None, names: 
     for step, node in definition.steps.items():
         found += checks_steps.problems(definition, names, step, node, workflow)
     found += tiers.problems(definition, names)
+    found += hanging.problems(definition, names, workflow)
     place = {step: n for n, step in enumerate(graph.order(definition), 1)}
     return sorted(dict.fromkeys(found), key=lambda p: (p.level != "error", place.get(p.step, 0)))
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 import content.commands
 import delivery.commands
@@ -71,7 +71,13 @@ def _has_people(workflow: Workflow) -> bool:
     return inside.filter(version__in=workflow.versions.values("pk")).exists()
 
 
+#: Journeys that lead to each other are checked one after the other.
+LOCK = 0x0B0D
+
+
 def _checked(workflow: Workflow, definition: Definition) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
     wrong = checks.errors(definition, workflow=workflow)
     if wrong:
         first = wrong[0]

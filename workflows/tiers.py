@@ -1,4 +1,4 @@
-"""How sensitive a journey is, and whether what lets people in justifies what its mails say (PRV-01, TRK-06, SND-08).
+"""How sensitive a journey is, and whether what lets people in justifies what its mails say (PRV-01, SND-08).
 
 The table that this follows is in docs/workflows.md, "What a mail may say".
 """
@@ -9,7 +9,7 @@ from core.purposes import Purpose
 from core.sensitivity import Sensitivity, highest
 from segments import queries as segments
 from segments.errors import RuleError
-from segments.tree import VERSION, Engaged, Node, TopicIs, clauses_of
+from segments.tree import VERSION, Node, TopicIs
 from workflows import definition as d
 from workflows import graph
 from workflows.errors import Problem
@@ -18,7 +18,7 @@ from workflows.names import Mailable, Names
 _PHI = Sensitivity.PHI.rank
 
 
-def _attribute(key: str, names: Names) -> Sensitivity:
+def attribute_tier(key: str, names: Names) -> Sensitivity:
     """What is not known counts as health information."""
     found = names.attributes.get(key)
     return Sensitivity(found.sensitivity) if found else Sensitivity.PHI
@@ -49,9 +49,9 @@ def trigger_tier(trigger: d.AnyTrigger, names: Names) -> Sensitivity:
         case d.BySegment():
             return _segment(trigger.segment, names)
         case d.ByAttribute():
-            return _attribute(trigger.attribute, names)
+            return attribute_tier(trigger.attribute, names)
         case d.ByDate():
-            return _attribute(trigger.moment.attribute, names)
+            return attribute_tier(trigger.moment.attribute, names)
         case d.ByEvent():
             return _event(trigger.event, names)
         case d.BySent():
@@ -68,9 +68,9 @@ def step_tier(step: d.AnyStep, names: Names) -> Sensitivity:
         case d.Goal():
             return rule_tier(step.rule, names)
         case d.WaitUntil() if step.moment.attribute:
-            return _attribute(step.moment.attribute, names)
+            return attribute_tier(step.moment.attribute, names)
         case d.WaitEvent():
-            return _attribute(step.attribute, names) if step.attribute else _event(step.event, names)
+            return attribute_tier(step.attribute, names) if step.attribute else _event(step.event, names)
     return Sensitivity.PUBLIC
 
 
@@ -101,16 +101,13 @@ def _tiers(definition: d.Definition, names: Names) -> Iterator[Sensitivity]:
 
 
 def problems(definition: d.Definition, names: Names) -> list[Problem]:
-    """Mails (and calls) whose content their way here does not justify."""
+    """Mails whose content their way here does not justify."""
     found = graph.edges(definition)
     tiers = {step: step_tier(node, names) for step, node in definition.steps.items()}
     let_in = highest(Sensitivity.IDENTITY, trigger_tier(definition.trigger, names), rule_tier(definition.only, names))
     reached = graph.reachable(definition)
-    hanging = _hanging(definition, names, found)
     result: list[Problem] = []
     for step, node in definition.steps.items():
-        if step in reached and (because := hanging.get(step)) and _reveals(node, names):
-            result.append(Problem(step, "template" if isinstance(node, d.Mail) else "attributes", because))
         template = names.templates.get(node.template) if isinstance(node, d.Mail) and node.template else None
         if template is None or step not in reached:
             continue
@@ -185,77 +182,3 @@ def _asks_opt_in(definition: d.Definition, names: Names, node: d.Mail) -> bool:
     return root.match != "none" and any(
         isinstance(clause, TopicIs) and clause.topic == node.topic and clause.state == "opted_in" for clause in clauses
     )
-
-
-# -- what hangs on an open or a click (TRK-06) ---------------------------------------------------------------------
-
-_OPEN = (
-    "Whether this leaves would hang on an open or a click: {}. Those can come from a scanner, so nothing that says "
-    "health information may depend on them (TRK-06). Wait for an event that confirms it instead, or use a template "
-    "without health information."
-)
-
-
-def _reveals(node: d.AnyStep, names: Names) -> bool:
-    match node:
-        case d.Mail():
-            template = names.templates.get(node.template) if node.template else None
-            return template is not None and template.tier.rank >= _PHI
-        case d.Webhook():
-            return any(_attribute(key, names).rank >= _PHI for key in node.attributes)
-    return False
-
-
-def _hanging(definition: d.Definition, names: Names, found: graph.Edges) -> dict[str, str]:
-    """For each step that depends on an open or a click: what it hangs on, in words."""
-    because: dict[str, str] = {}
-    for step, node in definition.steps.items():
-        if _asks_engagement(node, names):
-            for later in graph.after_step(found, step):
-                because.setdefault(later, f"step “{node.name or step}” before it asks for one")
-    if isinstance(definition.trigger, d.ByEngagement):
-        whole = "one lets people in"
-    elif _about_engagement(definition.only, names) or (
-        isinstance(definition.trigger, d.BySegment) and _segment_about(definition.trigger.segment, names)
-    ):
-        whole = "who may enter depends on one"
-    elif any(_exit_about(way, names) for way in definition.exits):
-        whole = "an exit of the journey asks for one"
-    else:
-        whole = ""
-    every = dict.fromkeys(definition.steps, whole) if whole else {}
-    return {step: _OPEN.format(words) for step, words in (every | because).items()}
-
-
-def _asks_engagement(node: d.AnyStep, names: Names) -> bool:
-    match node:
-        case d.BranchMail():
-            return bool({"opened", "clicked"} & set(node.cases))
-        case d.Branch():
-            return any(_about_engagement(case.rule, names) for case in node.cases)
-        case d.Goal():
-            return _about_engagement(node.rule, names)
-    return False
-
-
-def _exit_about(way: d.AnyExit, names: Names) -> bool:
-    match way:
-        case d.GoalExit():
-            return _about_engagement(way.rule, names)
-        case d.SegmentLeft():
-            return _segment_about(way.segment, names)
-    return False
-
-
-def _segment_about(segment: object, names: Names) -> bool:
-    return _about_engagement({"version": VERSION, "root": {"all": [{"segment": str(segment), "op": "in"}]}}, names)
-
-
-def _about_engagement(raw: object, names: Names) -> bool:
-    if raw is None:
-        return False
-    try:
-        clauses = clauses_of(names.rule(raw).root)
-    except RuleError:
-        return False
-    return any(isinstance(clause, Engaged) and clause.event in ("opened", "clicked") for clause in clauses)
