@@ -50,7 +50,7 @@ def listen() -> None:
 @shared_task(name="workflows.look")
 def look() -> None:
     """Look for moments that came and rules that began to hold; pass over what nobody listens to."""
-    mark = ended()  # first: who begins to listen meanwhile is told of what happens from now on
+    mark, at = ended(), clock.now()  # first: who begins to listen meanwhile is told of what happens from now on
     found = watched()
     with reading.alone(LOOKING) as mine:
         if mine:
@@ -59,6 +59,7 @@ def look() -> None:
     with reading.alone() as mine:
         if mine:
             reading.rest([source for source in reading.SOURCES if sources.listened(source, found) is None], mark)
+            memberships.rest(found, at)
             changes.forget_unheard()
 
 

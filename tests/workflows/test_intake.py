@@ -347,3 +347,30 @@ def test_what_somebody_came_in_by_is_kept_as_long_as_they_are_on_the_way() -> No
         steering.remove(journey, [Enrolment.objects.get().pk], by=SYSTEM)
         tasks_intake.purge()
     assert not Happening.objects.exists()
+
+
+def test_who_came_to_a_list_while_the_journey_was_stopped_or_listened_elsewhere_does_not_enter() -> None:
+    group = segments.start_list(name="Group", tier="identity", by=SYSTEM)
+    by_list = {"kind": "segment", "segment": str(group.pk)}
+    event_types.declare(name="booked", by=SYSTEM)
+    first, meanwhile, again = make_people(3)
+    stopped, elsewhere = begins_with(by_list), begins_with({"kind": "event", "event": "booked"})
+    segments.add_people(group, [first], by=SYSTEM)
+    listen()
+    steering.stop(stopped, by=SYSTEM)
+    steering.empty(stopped.pk)
+    for days in (1, 2):
+        with clock.set_to(clock.now() + timedelta(days=days)):
+            tasks_intake.look()
+            listen()
+            if days == 1:
+                segments.add_people(group, [meanwhile], by=SYSTEM)
+                continue
+            for journey in (stopped, elsewhere):
+                journey.refresh_from_db()
+                publish(journey, linear(wait(days=1), end(), trigger=by_list, exits=[]))
+            listen()
+            assert (on(stopped), on(elsewhere)) == ([first], [])
+            segments.add_people(group, [again], by=SYSTEM)
+            listen()
+            assert (on(stopped), on(elsewhere)) == ([first, again], [again])

@@ -23,17 +23,29 @@ FROM unnest(%s::uuid[]) s(id) LEFT JOIN workflows_cursor c ON c.source = 'segmen
 
 
 def memberships(watched: Watched) -> None:
-    """Each look once, in the order they were taken; what was before the first of these journeys is not told."""
-    since = watched.since(Kind.ENTERED, Kind.LEFT)
-    if since is None:
-        return
+    """Each look once, in the order they were taken; what was before somebody listened to a segment is not told."""
     segments = watched.about(Kind.ENTERED, Kind.LEFT)
+    if not segments:
+        return
     with connection.cursor() as cursor:
         cursor.execute(_NEWEST, [segments])
         rows = cursor.fetchall()
     for segment_id, newest, read in rows:
         if newest is not None and (read is None or newest > read):
-            _take(segment_id, newest, since)
+            _take(segment_id, newest, _since(watched, segment_id))
+
+
+def _since(watched: Watched, segment_id: UUID) -> datetime:
+    """When the first of the versions that listen to it now went live. Those before them have left a cursor."""
+    listening = [watched.triggers.get((kind, segment_id), ()) for kind in (Kind.ENTERED, Kind.LEFT)]
+    return min(version.live_at for some in listening for version in some)
+
+
+def rest(watched: Watched, mark: datetime) -> None:
+    """Nobody listened to other segments at `mark`: who moved in or out until then is told to none."""
+    others = Cursor.objects.filter(source__startswith="segment:", at__lt=mark)
+    heard = [f"segment:{pk}" for pk in watched.about(Kind.ENTERED, Kind.LEFT)]
+    others.exclude(source__in=heard).update(at=mark)
 
 
 @transaction.atomic
