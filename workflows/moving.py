@@ -175,15 +175,17 @@ def _move_round(move: Move, definition: Definition) -> int:
 
 _MOVE = """
 WITH there AS MATERIALIZED (
-    SELECT id, visit, awaits FROM workflows_enrolment
+    SELECT id, visit, awaits, contact_id, sequence FROM workflows_enrolment
     WHERE version_id = %(old)s AND step = %(step)s AND status <> 'left' ORDER BY id LIMIT %(chunk)s FOR UPDATE
 ), moved AS (
     UPDATE workflows_enrolment e SET version_id = %(new)s, step = %(to)s, wake_at = %(now)s, status = 'active',
         awaits = CASE WHEN %(kept)s THEN e.awaits END, attempts = 0, trouble = ''
     FROM there WHERE e.id = there.id RETURNING e.id
+), noted AS (
+    INSERT INTO workflows_moved (move_id, enrolment_id, visit, from_version, from_step, to_step, awaited, at)
+    SELECT %(move)s, id, visit, %(old)s, %(step)s, %(to)s, %(kept)s AND awaits IS NOT NULL, %(now)s FROM there
 )
-INSERT INTO workflows_moved (move_id, enrolment_id, visit, from_version, from_step, to_step, awaited, at)
-SELECT %(move)s, id, visit, %(old)s, %(step)s, %(to)s, %(kept)s AND awaits IS NOT NULL, %(now)s FROM there
+SELECT id, %(old)s, %(step)s, visit, awaits, contact_id, sequence FROM there
 """
 
 
@@ -196,7 +198,10 @@ def _move_some(move: Move, old: WorkflowVersion, step: str, to: str | None, kept
     params = {"old": old.pk, "new": move.version_id, "step": step, "to": to, "kept": kept}
     with connection.cursor() as cursor:
         cursor.execute(_MOVE, {**params, "now": now, "move": move.pk, "chunk": CHUNK})
-        return int(cursor.rowcount)
+        rows = [leaving.Gone(*row) for row in cursor.fetchall()]
+    if not kept:  # nobody waits for their mail any more, so nobody could take it back when they leave
+        leaving.withdraw(rows)
+    return len(rows)
 
 
 def _let_leave(move: Move, old: WorkflowVersion, step: str, now: datetime) -> int:

@@ -210,10 +210,10 @@ def retry(workflow: Workflow, ids: Sequence[int] | None, *, by: By) -> int:
 @transaction.atomic
 def skip(workflow: Workflow, ids: Sequence[int] | None, *, by: By) -> int:
     """Pass over the step at which these people are stuck: they go on as if it had come to nothing; how many."""
-    rows = list(_stuck(workflow, ids).order_by("pk").select_for_update().values_list("pk", "version", "step"))
+    rows = list(_stuck(workflow, ids).order_by("pk").select_for_update())
     groups: dict[tuple[UUID, str], list[int]] = {}
-    for pk, version, step in rows:
-        groups.setdefault((version, step), []).append(pk)
+    for row in rows:
+        groups.setdefault((row.version_id, row.step), []).append(row.pk)
     versions = WorkflowVersion.objects.in_bulk({version for version, _ in groups})
     now = clock.now()
     for (version_id, step), some in groups.items():
@@ -221,6 +221,7 @@ def skip(workflow: Workflow, ids: Sequence[int] | None, *, by: By) -> int:
         ways = ways_out(node)
         way = next((way for way in ("next", "else", "timeout") if way in ways), ways[0] if ways else "")
         leaving.pass_on(some, node, way=way, note=Note.SKIPPED, at=now)
+    leaving.withdraw([_as_gone(row) for row in rows])  # nobody waits for it any more
     if rows:
         record("workflow.skipped", by=by, target=workflow, people=len(rows))
         enqueue("workflows.sweep")

@@ -228,6 +228,17 @@ def test_who_leaves_by_a_move_gets_no_mail_that_has_not_left() -> None:
     assert Delivery.objects.get().outcome == Delivery.Outcome.CANCELLED
 
 
+def test_a_mail_nobody_waits_for_any_more_after_a_move_does_not_leave_later() -> None:
+    workflow = make_workflow(linear(mail(), wait(days=1)))
+    place(workflow, make_people(1))
+    go()
+    draw(workflow, linear(wait(days=1)))
+    move(workflow, {"s1": "s1"})
+    there = Enrolment.objects.get()
+    assert (there.status, there.step, there.awaits) == ("active", "s1", None)
+    assert Delivery.objects.get().outcome == Delivery.Outcome.CANCELLED
+
+
 def test_steps_are_mapped_by_themselves_by_id_and_by_name() -> None:
     def of(steps: dict[str, dict[str, object]]) -> Definition:
         return from_json({"version": 1, "start": next(iter(steps)), "steps": steps})

@@ -241,3 +241,12 @@ def test_a_stopped_journey_runs_again_only_when_everybody_has_left(monkeypatch: 
         publish(workflow)
     steering.empty(workflow.pk)
     assert publish(workflow).state == "LIVE"
+
+
+def test_a_mail_step_passed_over_takes_back_what_has_not_left() -> None:
+    workflow = make_workflow(linear(mail(), wait(days=1)))
+    place(workflow, make_people(1))
+    go()
+    Enrolment.objects.update(status="attention", trouble="rule_broken", wake_at=None)
+    assert steering.skip(workflow, None, by=marketer()) == 1
+    assert (Enrolment.objects.get().step, Delivery.objects.get().outcome) == ("s2", "cancelled")
