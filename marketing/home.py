@@ -159,7 +159,7 @@ def _journeys(user: User) -> Iterator[Need]:
             url = _page("workflows:detail", workflow.pk)
             yield Need("warning", workflow.name, "Is held: what was approved has changed", "Look", url, "warn")
         for workflow, people in journeys.with_trouble()[:5]:
-            detail = f"{people:,} {'person' if people == 1 else 'people'} cannot go on"
+            detail = f"{people:,} {'person' if people == 1 else 'people'} cannot go on in this journey"
             yield Need("warning", workflow.name, detail, "Look", _page("workflows:attention", workflow.pk), "warn")
     if user.may(Action.WORKFLOWS_VIEW) and (told := notices.open_count(user)):
         text = f"Journeys told you of {told:,} {'person' if told == 1 else 'people'}"

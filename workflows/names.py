@@ -116,6 +116,12 @@ class Names:
             else frozenset(),
         )
 
+    @classmethod
+    def for_triggers(cls) -> Self:
+        """What triggers name, of whatever journeys: for lists. A fixed number of statements."""
+        attributes = {attribute.key: attribute for attribute in Attribute.objects.filter(removed_at=None)}
+        return cls(catalogs.load(), attributes, events=_events())
+
     def event(self, name: str) -> Event | None:
         return self.events.get(name.strip().lower())
 

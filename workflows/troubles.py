@@ -9,17 +9,19 @@ TROUBLES: dict[str, str] = {
     "approval_outdated": "A segment it relies on is another one than was approved. Publish the journey again, so that "
     "a second person reads it as it stands, or put the segment back.",
     "attribute_gone": "The attribute this step sets was removed. Restore it, or publish a version without the step.",
-    "bad_value": "The value does not fit the attribute. Correct the step or the event that brought it, and retry.",
-    "call_failed": "The other system did not take the call, though it was tried often. Retry once it answers, or skip.",
-    "endpoint_gone": "The webhook's endpoint was removed. Publish a version that names another one, or skip.",
-    "failed": "Something unforeseen went wrong at this step. Retry; if it stays, tell whoever runs Carillon.",
-    "journey_closed": "The journey they should enter takes nobody now. Publish it and retry, or skip.",
-    "list_gone": "The list of this step was archived. Restore it and retry, or skip.",
+    "bad_value": "The value does not fit the attribute. Correct the step or the event that brought it, and try again.",
+    "call_failed": "The other system did not take the call, though it was tried often. Try again once it answers, or "
+    "skip the step.",
+    "endpoint_gone": "The webhook's endpoint was removed. Publish a version that names another one, or skip the step.",
+    "failed": "Something unforeseen went wrong at this step. Try again; if it stays, tell whoever runs Carillon.",
+    "journey_closed": "The journey they should enter takes nobody now. Publish it and try again, or skip the step.",
+    "list_gone": "The list of this step was archived. Restore it and try again, or skip the step.",
     "list_unreadable": "The list of this step cannot be read: what was kept was altered or damaged.",
-    "mail_cancelled": "The sending of this mail was stopped. Publish a new version, or skip.",
-    "mail_missing": "There is nothing frozen to send at this step. Publish a new version, or skip.",
+    "mail_cancelled": "The sending of this mail was stopped. Publish a new version, or skip the step.",
+    "mail_missing": "There is nothing frozen to send at this step. Publish a new version, or skip the step.",
     "record_unreadable": "What is known of this person cannot be opened: it was altered or damaged.",
-    "rule_broken": "A rule here asks for something that was removed. Restore it and retry, or publish a new version.",
+    "rule_broken": "A rule here asks for something that was removed. Restore it and try again, or publish a version "
+    "without it.",
     "segment_unreadable": "The segment asked for here cannot be read: what was kept was altered or damaged.",
     "tier_raised": "What it uses counts as more sensitive by now than when it was published. Publish it again, so that "
     "it is reviewed as such.",

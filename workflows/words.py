@@ -56,7 +56,7 @@ _LEFT = {
     Left.UNSUBSCRIBED: "Unsubscribed",
     Left.SEGMENT_LEFT: "Left the segment",
     Left.EVENT: "An event took them out",
-    Left.REMOVED: "Taken out by staff",
+    Left.REMOVED: "Taken off by staff",
     Left.MOVED: "Taken out when a new version came",
     Left.DELETED: "The contact was deleted",
     Left.STOPPED: "The journey was stopped",
@@ -210,7 +210,7 @@ def trigger_summary(trigger: d.AnyTrigger, names: Names) -> str:  # noqa: PLR091
         case d.ByEngagement() | d.BySent():
             return mailing(trigger.mailing, names)
         case d.ByHand():
-            return "Somebody puts them in"
+            return "Staff put them on it"
 
 
 def exit_label(way: d.AnyExit, names: Names) -> str:
@@ -231,6 +231,10 @@ def reentry_label(reentry: d.Reentry) -> str:
     return REENTRY[reentry.kind]
 
 
+def has_goal(definition: d.Definition) -> bool:
+    return any(isinstance(part, d.GoalExit | d.Goal) for part in (*definition.exits, *definition.steps.values()))
+
+
 # -- parts ---------------------------------------------------------------------------------------------------------
 
 
@@ -247,7 +251,8 @@ def span(length: d.Span) -> str:
 
 def moment(wanted: d.Moment, names: Names) -> str:
     """For example: 3 days before Appointment at 10:00."""
-    date = f"“{wanted.property}” of the event" if wanted.property else attribute(wanted.attribute, names)
+    chosen = attribute(wanted.attribute, names) if wanted.attribute else "a date not chosen yet"
+    date = f"“{wanted.property}” of the event" if wanted.property else chosen
     away = d.Span(days=abs(wanted.days), hours=abs(wanted.minutes) // 60, minutes=abs(wanted.minutes) % 60)
     signs = {number > 0 for number in (wanted.days, wanted.minutes) if number}
     if not signs:
@@ -295,7 +300,7 @@ def change(node: d.ByAttribute | d.WaitEvent, names: Names) -> str:
 
 
 def _chosen(chosen: object, what: str) -> str:
-    return f"A {what} that is gone" if chosen else f"No {what} chosen yet"
+    return f"{'An' if what[0] in 'aeiou' else 'A'} {what} that is gone" if chosen else f"No {what} chosen yet"
 
 
 def attribute(key: str, names: Names) -> str:

@@ -72,6 +72,12 @@ addEventListener("pageshow", () => {
   }
 });
 
+// On a phone the tabs scroll: begin where the current one is in sight.
+for (const tabs of document.querySelectorAll(".tabs")) {
+  const here = tabs.querySelector("[aria-current]");
+  if (here) tabs.scrollLeft = here.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - here.offsetWidth) / 2;
+}
+
 // Filters apply as they change where the form says so.
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-apply]");

@@ -287,7 +287,7 @@ def test_staff_without_a_say_sees_the_list_and_cannot_steer(client: Client) -> N
     sign_in(client, UserFactory(roles=[Role.COMPLIANCE]))
     workflow = make_workflow()
     (row,) = place(workflow, make_people(1), status="attention", trouble="failed", wake_at=None)
-    assert "Try again" not in page(client, "attention", workflow.pk)
+    assert 'name="retry"' not in page(client, "attention", workflow.pk)
     for name in ("attend", "pause", "stop"):
         assert client.post(reverse(f"workflows:{name}", args=[workflow.pk])).status_code == 403
     row.refresh_from_db()
@@ -300,7 +300,7 @@ def test_those_ticked_are_tried_again_or_everybody(marketer: Client) -> None:
     assert "Tick the people first" in press(marketer, "attend", workflow.pk, retry="1")
     assert "1 person tried again" in press(marketer, "attend", workflow.pk, retry="1", person=rows[0].pk)
     assert "1 person taken off" in press(marketer, "attend", workflow.pk, remove="1", person=rows[1].pk)
-    assert "1 person passed over" in press(marketer, "attend", workflow.pk, skip="1", all="1")
+    assert "1 person skipped" in press(marketer, "attend", workflow.pk, skip="1", all="1")
     assert not Enrolment.objects.filter(status="attention").exists()
 
 
@@ -328,7 +328,9 @@ def test_home_names_journeys_whose_people_cannot_go_on(marketer: Client) -> None
     workflow = make_workflow(name="Refills")
     place(workflow, make_people(2), status="attention", trouble="failed", wake_at=None)
     user = UserFactory(roles=[Role.MARKETER])
-    assert [(need.text, need.detail) for need in home.needs(user)] == [("Refills", "2 people cannot go on")]
+    assert [(need.text, need.detail) for need in home.needs(user)] == [
+        ("Refills", "2 people cannot go on in this journey")
+    ]
 
 
 def test_what_a_running_journey_relies_on_and_is_gone_is_said_and_nobody_is_lost(marketer: Client) -> None:
@@ -339,7 +341,7 @@ def test_what_a_running_journey_relies_on_and_is_gone_is_said_and_nobody_is_lost
     place(workflow, make_people(2), since=clock.now() - timedelta(days=2))
 
     attributes.remove(Attribute.objects.get(key="smoker"), by=SYSTEM)
-    assert "Something this journey relies on is gone" in page(marketer, "detail", workflow.pk)
+    assert "Something this journey relies on is missing" in page(marketer, "detail", workflow.pk)
     while run(seconds=5):
         pass
     stuck = Enrolment.objects.filter(workflow=workflow, trouble="rule_broken")

@@ -12,12 +12,16 @@ from django.views.decorators.http import require_GET, require_POST
 import contacts.listing
 import contacts.queries
 from accounts.models import User
-from accounts.policy import Action
+from accounts.policy import Action, Role
 from accounts.requests import StaffRequest, may
 from workflows import notices
 from workflows.models import Notice
 
 PER_PAGE = 50
+
+
+def _role(role: str) -> str:
+    return Role(role).label if role in Role.values else ""
 
 
 @may(Action.WORKFLOWS_VIEW)
@@ -41,7 +45,7 @@ def _rows(found: list[Notice]) -> list[dict[str, Any]]:
         {
             "notice": notice,
             "person": contacts.listing.name(people[notice.contact_id], live) if notice.contact_id in people else "",
-            "whose": names.get(notice.user_id, "") if notice.user_id else notice.role,
+            "whose": names.get(notice.user_id, "") if notice.user_id else _role(notice.role),
             "done_by": names.get(notice.done_by, ""),
         }
         for notice in found

@@ -39,7 +39,13 @@ def workflow_list(request: StaffRequest) -> HttpResponse:
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     shown = list(page.object_list)
     sums = numbers.totals(shown)
-    rows = [(one, words.trigger_title(from_json(one.draft).trigger), sums[one.pk]) for one in shown]
+    names, waiting = Names.for_triggers(), set(queries.awaiting_approval().values_list("workflow", flat=True))
+    rows = []
+    for one in shown:
+        drawn = from_json(one.draft)
+        which = words.trigger_summary(drawn.trigger, names)
+        title, goal = words.trigger_title(drawn.trigger), words.has_goal(drawn)
+        rows.append((one, title, which, goal, one.pk in waiting, sums[one.pk]))
     context = {"rows": rows, "page": page, "state": state, "states": [*Workflow.State.choices, (ARCHIVED, "Archived")]}
     return render(request, "workflows/list.html", context)
 
@@ -80,6 +86,7 @@ def workflow_detail(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
         only=names.sentence(definition.only) if definition.only is not None else "",
         problems=_told(definition, [one for one in problems if one.level == "error"]),
         steps=len(definition.steps),
+        goal=words.has_goal(definition),
         numbers=numbers.told(version, exact=exact(request)) if version else None,
         palette=drawing.palette(),
         older=sum(one.people for one in mapping.inside(workflow) if one.version != version) if version else 0,
@@ -204,6 +211,7 @@ def _more(entry: Entry) -> str:
 
 SAID = {
     "workflow.created": "Draft begun",
+    "workflow.taken_ready_made": "Filled from a ready-made journey",
     "workflow.renamed": "Renamed",
     "workflow.saved": "Draft changed",
     "workflow.proposed": "Proposed",
@@ -220,13 +228,14 @@ SAID = {
     "workflow.entry_refused": "People could not enter: the rule who may cannot be read",
     "workflow.removed": "People taken off",
     "workflow.retried": "People tried again",
-    "workflow.skipped": "A step passed over for people",
+    "workflow.skipped": "A step skipped for people",
     "workflow.person_asked": "Where a person is was asked",
     "workflow.simulated": "Simulated",
     "workflow.simulation_cancelled": "Simulation cancelled",
 }
 ICON = {
     "workflow.created": "plus",
+    "workflow.taken_ready_made": "copy",
     "workflow.saved": "draft",
     "workflow.renamed": "draft",
     "workflow.proposed": "review",

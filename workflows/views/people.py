@@ -20,10 +20,11 @@ from segments import membership
 from segments import queries as segments
 from segments.models import Segment
 from workflows import enrolling, people, putting, queries, steering, words
-from workflows.definition import from_json
+from workflows.definition import Mail, from_json
 from workflows.entry import REFUSALS
 from workflows.forms_pages import PutOnForm
-from workflows.models import Enrolment, Workflow
+from workflows.models import Enrolment, Workflow, WorkflowVersion
+from workflows.names import Names
 from workflows.views.shared import load, show
 
 PER_PAGE = 50
@@ -104,7 +105,7 @@ def attention(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
 
 DONE = {
     "retry": (steering.retry, "{} tried again."),
-    "skip": (steering.skip, "{} passed over the step."),
+    "skip": (steering.skip, "{} skipped the step."),
 }
 
 
@@ -161,7 +162,17 @@ def put_on(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
                 return redirect("workflows:people", workflow.pk)
         except DomainError as refusal:
             form.add_error(None, str(refusal))
-    return show(request, "people_add", workflow, publishing=True, **context)
+    return show(request, "people_add", workflow, publishing=True, first=_first(version), **context)
+
+
+def _first(version: WorkflowVersion) -> dict[str, Any] | None:
+    """The step that people come to at once."""
+    definition = from_json(version.definition)
+    step = definition.steps.get(definition.start or "")
+    if step is None:
+        return None
+    summary = words.step_summary(step, Names.load(definition))
+    return {"title": words.step_title(step), "summary": summary, "mail": isinstance(step, Mail)}
 
 
 def _named(form: PutOnForm) -> tuple[list[UUID], list[str]]:

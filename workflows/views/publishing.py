@@ -13,7 +13,7 @@ from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from core.errors import DomainError
 from workflows import approval, checks, drawing, mapping, moving, publishing, queries, steering, telling, tiers, words
-from workflows.definition import Definition, from_json
+from workflows.definition import Definition, Mail, from_json
 from workflows.forms_pages import DecisionForm, PlanForm, ResumeForm
 from workflows.models import Move, Workflow, WorkflowVersion
 from workflows.names import Names
@@ -58,8 +58,19 @@ def workflow_publish(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
         told=telling.told(move) if move else None,
         inside=sum(one.people for one in inside),
         changes=_changes(workflow, definition),
+        enters=_enters(definition, names),
         publishing=True,
     )
+
+
+def _enters(definition: Definition, names: Names) -> dict[str, Any]:
+    """Whom it takes in and what it sends, for whoever publishes it for the first time."""
+    return {
+        "title": words.trigger_title(definition.trigger),
+        "which": words.trigger_summary(definition.trigger, names),
+        "often": words.reentry_label(definition.reentry),
+        "mails": [words.step_summary(step, names) for step in definition.steps.values() if isinstance(step, Mail)],
+    }
 
 
 def _title(definition: Definition, step: str) -> str:
