@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 import consent.commands
 import contacts.commands
 from consent.models import Source
-from contacts.models import Contact, Kind
+from contacts.models import Kind
 from core import clock
 from core.actors import SYSTEM
 from core.ids import uuid7
@@ -132,11 +132,12 @@ def test_who_moves_zone_is_looked_at_again_wherever_they_wait() -> None:
 
 def test_who_was_deleted_is_woken_so_that_they_leave() -> None:
     journey = make_workflow(linear(wait(days=9), end(), exits=[]))
-    one, two = make_people(2)
+    one, two, stuck, other = make_people(4)
     place(journey, [one, two], at=later())
-    contacts.commands.delete(Contact.objects.get(pk=one), by=SYSTEM)
+    place(journey, [stuck, other], at=later(), status="attention", trouble="failed", wake_at=None)
+    contacts.commands.delete_many([one, stuck], by=SYSTEM)
     listen()
-    assert woken(journey) == {one}
+    assert woken(journey) == {one, stuck}
     assert not ContactChange.objects.exists()
 
 
