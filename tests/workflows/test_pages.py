@@ -249,6 +249,7 @@ def test_people_are_found_by_state_and_step_and_nobody_is_named(marketer: Client
     assert text.count("W•••") == 3
     assert page(marketer, "people", workflow.pk, status="attention").count("W•••") == 1
     assert page(marketer, "people", workflow.pk, step="s1").count("W•••") == 2
+    assert "Nobody fits these filters" in page(marketer, "people", workflow.pk, step="\0s9")
     assert "Nobody fits these filters" in page(marketer, "people", workflow.pk, status="left")
     assert "Something unforeseen" in page(marketer, "attention", workflow.pk)
 

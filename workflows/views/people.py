@@ -37,7 +37,7 @@ def people_list(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
     versions = list(workflow.versions.filter(live_at__isnull=False))
     number = request.GET.get("version", "")
     version = next((one for one in versions if str(one.number) == number), None)
-    status, step = request.GET.get("status", ""), request.GET.get("step", "")[:40]
+    status, step = request.GET.get("status", ""), request.GET.get("step", "")[:40].replace("\0", "")
     found = people.on(workflow, status=status, version=version.pk if version else None, step=step)
     page = Bounded(found, PER_PAGE).get_page(request.GET.get("page"))
     shown = version or queries.shown_version(workflow)
