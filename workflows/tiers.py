@@ -108,10 +108,13 @@ def problems(definition: d.Definition, names: Names) -> list[Problem]:
     reached = graph.reachable(definition)
     result: list[Problem] = []
     for step, node in definition.steps.items():
-        template = names.templates.get(node.template) if isinstance(node, d.Mail) and node.template else None
-        if template is None or step not in reached:
+        if step not in reached:
             continue
         sorted_by = highest(let_in, *(tiers[before] for before in graph.before_step(found, step)))
+        result += _kept(definition, names, step, node, sorted_by)
+        template = names.templates.get(node.template) if isinstance(node, d.Mail) and node.template else None
+        if template is None:
+            continue
         result += _content(definition, names, step, template, let_in, tiers, found)
         assert isinstance(node, d.Mail)
         result += _purpose(definition, names, step, node, template, sorted_by)
@@ -141,6 +144,33 @@ def _content(  # noqa: PLR0917  what the caller knows already
             "would be told of their health for no reason on record. Let people in by a segment, date or event about "
             "it, ask for it in “only” or a branch before, or choose a template without it.",
         )
+
+
+def _kept(
+    definition: d.Definition, names: Names, step: str, node: d.AnyStep, sorted_by: Sensitivity
+) -> Iterator[Problem]:
+    """What is written down of somebody counts as less than what it is made from, and would be handled as such."""
+    match node:
+        case d.SetAttribute() if node.attribute in names.attributes:
+            place, kept = "attribute", attribute_tier(node.attribute, names)
+        case d.ChangeList() if node.segment in names.lists:
+            place, kept = "segment", _segment(node.segment, names)
+        case _:
+            return
+    if isinstance(node, d.SetAttribute) and node.property and isinstance(definition.trigger, d.ByEvent):
+        said = _event(definition.trigger.event, names)
+        if said.rank >= _PHI and kept.rank < said.rank:
+            text = (
+                f"What the event says counts as {said.label.lower()}, and this attribute does not. Choose another one."
+            )
+            yield Problem(step, place, text)
+            return
+    if sorted_by.rank >= _PHI and kept.rank < sorted_by.rank:
+        text = (
+            f"What brings people here is {sorted_by.label.lower()}; what is kept here of them counts as "
+            f"{kept.label.lower()}. If it tells the one from the other, let it count as that, too."
+        )
+        yield Problem(step, place, text, "warning")
 
 
 def _purpose(  # noqa: PLR0917

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+import segments.commands as segments
 from contacts.models import Kind
 from core import clock
 from core.purposes import MessageClass, Purpose
@@ -13,7 +14,7 @@ from core.sensitivity import Sensitivity
 from segments.models import Segment
 from tests.content.factories import TemplateFactory
 from tests.segments.factories import SegmentFactory, attribute, has, is_, rule
-from tests.workflows.factories import end, graph, linear, mail, make_draft, make_workflow, wait
+from tests.workflows.factories import end, graph, linear, mail, make_draft, make_workflow, marketer, wait
 from workflows import checks, happenings, parsing, tiers
 from workflows.checks import Problem
 from workflows.models import Endpoint, EventType
@@ -420,6 +421,22 @@ def test_a_mail_says_no_more_than_its_trigger_justifies(about: Sensitivity, says
     for trigger in journey_about(about).values():
         assert of_step(sends, trigger=trigger) == expected
     assert of_step(sends) == set()  # staff put them in
+
+
+@pytest.mark.parametrize("said", [IDENTITY, PHI, SPECIAL])
+@pytest.mark.parametrize("kept", [IDENTITY, PHI, SPECIAL])
+def test_what_is_written_down_counts_as_what_it_is_made_from(said: Sensitivity, kept: Sensitivity) -> None:
+    event_type("result", said, what="text")
+    attribute("told", Kind.TEXT, sensitivity=kept)
+    group = segments.start_list(name="Group", tier=kept, by=marketer())
+
+    def levels(step: Json) -> list[str]:
+        return [one.level for one in found(linear(step, trigger={"kind": "event", "event": "result"})) if one.step]
+
+    less = kept.rank < said.rank
+    assert levels({"kind": "set_attribute", "attribute": "told", "property": "what"}) == ["error"] * less
+    assert levels({"kind": "set_attribute", "attribute": "told", "value": "yes"}) == ["warning"] * less
+    assert levels({"kind": "list", "segment": str(group.pk), "change": "add"}) == ["warning"] * less
 
 
 def test_consent_says_nothing_of_health_but_a_rule_on_the_way_may() -> None:
