@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from accounts.models import User
-from accounts.policy import Role
+from accounts.policy import Action, Role, allowed
 from consent.models import Topic
 from contacts.models import Attribute, Kind
 from content import lint
@@ -137,7 +137,11 @@ class Offers:
     @cached_property
     def staff(self) -> list[tuple[str, str]]:
         """Everybody of a role, and each person by name."""
-        roles = [(f"role:{role.value}", f"Everybody: {role.label}") for role in Role]
+        roles = [
+            (f"role:{role.value}", f"Everybody: {role.label}")
+            for role in Role
+            if allowed([role], Action.WORKFLOWS_VIEW)
+        ]
         people = User.objects.filter(is_active=True).order_by("name").values_list("id", "name")
         return [*roles, *((f"user:{pk}", name) for pk, name in people)]
 

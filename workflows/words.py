@@ -79,7 +79,7 @@ def kind_title(step: d.AnyStep) -> str:
             return "Wait for a change"
         case d.ChangeList(change="remove"):
             return "Take off a list"
-        case d.SetAttribute() if step.value is None and not step.property:
+        case d.SetAttribute() if step.attribute and step.value is None and not step.property:
             return "Clear an attribute"
     return _TITLES[type(step)]
 
@@ -105,7 +105,7 @@ def step_summary(step: d.AnyStep, names: Names) -> str:  # noqa: PLR0911, PLR091
             what = change(step, names) if step.attribute else event(step.event, names)
             return f"{what}, at most {span(step.timeout)}"
         case d.Branch():
-            return "; ".join(case.name or names.sentence(case.rule) for case in step.cases) or "No rule yet"
+            return "; ".join(case.name or _rule(case.rule, names) for case in step.cases) or "No rule yet"
         case d.BranchMail():
             return ", ".join(MAIL_WAYS[case].lower() for case in step.cases)
         case d.Split():
@@ -332,6 +332,12 @@ def mailing(chosen: UUID | None, names: Names) -> str:
 def event(name: str, names: Names) -> str:
     known = names.event(name)
     return (known.label or known.name) if known else name or "No event chosen yet"
+
+
+def _rule(rule: object, names: Names) -> str:
+    """A rule as people read it; of one nobody has begun, that there is none."""
+    drawn = rule.get("root") if isinstance(rule, dict) else None
+    return names.sentence(rule) if drawn else "No rule yet"
 
 
 def _role(role: str) -> str:

@@ -149,6 +149,7 @@ def workflow_version(request: StaffRequest, workflow_id: UUID, number: int) -> H
     version = version_of(workflow, number)
     before = workflow.versions.filter(number__lt=number, live_at__isnull=False).first()
     move = workflow.moves.filter(version=version).select_related("workflow").first()
+    names = names_of([one for one in (version.proposed_by, version.decided_by) if one])
     return show(
         request,
         "version",
@@ -160,7 +161,8 @@ def workflow_version(request: StaffRequest, workflow_id: UUID, number: int) -> H
         told=telling.told(move) if move else None,
         palette=drawing.palette(),
         numbers_url=f"{reverse('workflows:numbers', args=[workflow.pk])}?version={version.number}",
-        names=names_of([one for one in (version.proposed_by, version.decided_by) if one]),
+        proposed_by=names.get(str(version.proposed_by), ""),
+        decided_by=names.get(str(version.decided_by), ""),
     )
 
 
