@@ -10,7 +10,7 @@ from core import clock
 from core.actors import By
 from workflows.definition import Definition, to_json
 from workflows.errors import ChangedMeanwhile, NotComplete, NotPossibleNow
-from workflows.models import Workflow
+from workflows.models import Workflow, WorkflowVersion
 from workflows.parsing import parse
 
 State = Workflow.State
@@ -96,6 +96,8 @@ def archive(workflow: Workflow, *, by: By) -> Workflow:
     workflow = locked(workflow)
     if workflow.state not in (State.DRAFT, State.STOPPED):
         raise NotPossibleNow("People are on this journey or may enter it. Stop it first, then archive it.")
+    if workflow.versions.filter(state=WorkflowVersion.State.PROPOSED).exists():
+        raise NotPossibleNow("A version waits for approval. Withdraw it first, then archive the journey.")
     workflow.archived_at = clock.now()
     workflow.save(update_fields=["archived_at", "updated_at"])
     record("workflow.archived", by=by, target=workflow)

@@ -115,6 +115,10 @@ def approve(version: WorkflowVersion, *, by: By, seen: bytes, note: str = "") ->
         )
     if seen != bytes(version.digest) or seen != approval.digest_now(version, definition):
         raise ApprovalOutdated("A segment inside it changed since it was proposed. Send it back, to be proposed anew.")
+    if approval.trouble(version):
+        raise ApprovalOutdated(
+            "What it uses counts as more sensitive than when it was proposed. Send it back, to be proposed as such."
+        )
     _checked(workflow, definition)  # what it names may be gone since, and journeys it leads to may lead back by now
     version.decided_by, version.decided_at, version.note = person, clock.now(), note.strip()
     version.save(update_fields=["decided_by", "decided_at", "note"])

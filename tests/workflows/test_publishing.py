@@ -256,3 +256,18 @@ def test_what_is_approved_is_checked_again_as_things_are_by_then(sensitive: Work
     steering.stop(other, by=marketer())
     with pytest.raises(BadDefinition, match="was stopped"):
         publishing.approve(version, by=approver(), seen=bytes(version.digest))
+
+
+def test_what_is_more_sensitive_since_it_was_proposed_is_proposed_anew(sensitive: Workflow) -> None:
+    version = publishing.publish(sensitive, by=marketer())
+    Attribute.objects.filter(key="smoker").update(sensitivity="special")
+    with pytest.raises(ApprovalOutdated, match="more sensitive"):
+        publishing.approve(version, by=approver(), seen=bytes(version.digest))
+
+
+def test_a_journey_with_a_proposal_is_not_archived_and_so_never_runs_unseen(sensitive: Workflow) -> None:
+    version = publishing.publish(sensitive, by=marketer())
+    with pytest.raises(NotPossibleNow, match="Withdraw"):
+        commands.archive(sensitive, by=marketer())
+    publishing.withdraw(version, by=marketer())
+    assert commands.archive(sensitive, by=marketer()).archived_at
