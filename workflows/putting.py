@@ -14,11 +14,14 @@ from segments import queries as segments
 from segments.models import Segment
 from workflows import enrolling, queries
 from workflows.errors import NotPossibleNow
+from workflows.intake.reading import alone
 from workflows.models import Cursor, Enrolment, Workflow
 
 #: People one transaction puts on.
 CHUNK = 5_000
 _SOURCE = "put:"
+#: First half of the locks under which one worker puts on a segment.
+SPACE = 0x3EB1
 
 
 def _source(workflow_id: UUID, segment_id: UUID) -> str:
@@ -38,7 +41,12 @@ def begin(workflow: Workflow, segment: Segment, *, by: By) -> None:
 
 
 def carry_out(workflow_id: UUID, segment_id: UUID) -> int:
-    """Put on who is not yet; how many entered. Said twice, nobody enters twice."""
+    """Put on who is not yet; how many entered. Said twice, nobody enters twice; one job does it at a time."""
+    with alone(SPACE << 32 | int.from_bytes(segment_id.bytes[-4:], "big")) as mine:
+        return _put_on(workflow_id, segment_id) if mine else 0
+
+
+def _put_on(workflow_id: UUID, segment_id: UUID) -> int:
     begun = Cursor.objects.filter(source=_source(workflow_id, segment_id)).first()
     if begun is None or begun.at is None:
         return 0

@@ -1,6 +1,9 @@
 """Everybody of a segment is put on once, also when the job dies half way and runs again."""
 
+import threading
+
 import pytest
+from django.db import connections
 
 from tests.workflows.factories import SegmentFactory, linear, make_people, make_workflow, marketer, wait
 from workflows import putting, steering
@@ -49,3 +52,29 @@ def test_a_journey_stopped_meanwhile_takes_nobody() -> None:
     assert not Enrolment.objects.exists()
     with pytest.raises(NotPossibleNow):
         putting.begin(workflow, segment, by=marketer())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_job_puts_on_a_segment_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    workflow = make_workflow(linear(wait(days=1)))
+    segment = SegmentFactory()
+    make_people(2)
+    monkeypatch.setattr(putting, "enqueue", lambda *_: None)
+    putting.begin(workflow, segment, by=marketer())
+    kept, others = putting._some, []
+
+    def meanwhile() -> None:
+        try:
+            others.append(putting.carry_out(workflow.pk, segment.pk))
+        finally:
+            connections.close_all()
+
+    def slow(*given: object) -> int:
+        other = threading.Thread(target=meanwhile)
+        other.start()
+        other.join()
+        return int(kept(*given))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(putting, "_some", slow)
+    assert putting.carry_out(workflow.pk, segment.pk) == 2
+    assert others == [0]
