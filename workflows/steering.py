@@ -18,6 +18,7 @@ from workflows import claims, leaving
 from workflows.commands import locked
 from workflows.definition import from_json, ways_out
 from workflows.errors import NotPossibleNow
+from workflows.intake.reading import alone
 from workflows.models import Call, Enrolment, Move, VersionMail, Workflow, WorkflowVersion
 from workflows.step import Left, Note
 
@@ -26,6 +27,8 @@ Status = Enrolment.Status
 #: People one transaction changes.
 CHUNK = 5_000
 LONGEST_SPREAD_HOURS = 14 * 24
+#: First half of the locks under which one worker has a journey go on.
+SPACE = 0x3EB2
 
 
 def _origins(workflow: Workflow, *states: str) -> list[UUID]:
@@ -94,7 +97,16 @@ def resume(workflow: Workflow, *, how: str = "catch_up", hours: int = 0, by: By)
 
 
 def go_on(workflow_id: UUID) -> None:
-    """What a resumed journey needs before it runs: people spread or marked, chunk by chunk; then it runs."""
+    """What a resumed journey needs before it runs: people spread or marked, chunk by chunk; then it runs.
+
+    One job at a time: a second one would mark, and take back mail of, who goes on already.
+    """
+    with alone(SPACE << 32 | int.from_bytes(workflow_id.bytes[-4:], "big")) as mine:
+        if mine:
+            _go_on(workflow_id)
+
+
+def _go_on(workflow_id: UUID) -> None:
     workflow = Workflow.objects.get(pk=workflow_id)
     if workflow.state != State.PAUSED or not workflow.resuming:
         return

@@ -1,9 +1,12 @@
 """Holding, going on and ending: nobody is lost, nobody is written to twice, nobody gets what was skipped."""
 
+import threading
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import connections
 
 from core import clock
 from delivery.models import Delivery, Origin, SendBatch
@@ -250,3 +253,34 @@ def test_a_mail_step_passed_over_takes_back_what_has_not_left() -> None:
     Enrolment.objects.update(status="attention", trouble="rule_broken", wake_at=None)
     assert steering.skip(workflow, None, by=marketer()) == 1
     assert (Enrolment.objects.get().step, Delivery.objects.get().outcome) == ("s2", "cancelled")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("unstarted")
+def test_one_job_at_a_time_has_a_journey_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second one would take back mail that was handed over since."""
+    monkeypatch.setattr(steering, "enqueue", lambda *_: None)
+    workflow = make_workflow(linear(wait(days=1), mail()))
+    place(workflow, make_people(2), since=clock.now() - timedelta(days=2))
+    steering.pause(workflow, by=marketer())
+    steering.resume(workflow, how="skip", by=marketer())
+    kept, seen = steering._each_chunk, []
+
+    def meanwhile() -> None:
+        try:
+            steering.go_on(workflow.pk)
+            seen.append(Workflow.objects.get(pk=workflow.pk).state)
+        finally:
+            connections.close_all()
+
+    def slow(*given: Any) -> None:
+        other = threading.Thread(target=meanwhile)
+        other.start()
+        other.join()
+        kept(*given)
+
+    monkeypatch.setattr(steering, "_each_chunk", slow)
+    steering.go_on(workflow.pk)
+    assert seen == ["PAUSED"]
+    assert Workflow.objects.get(pk=workflow.pk).state == "ACTIVE"
+    assert Enrolment.objects.filter(overdue=True).count() == 2
