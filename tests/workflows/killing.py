@@ -72,7 +72,7 @@ def definition() -> dict[str, Any]:
 
 
 def foretold(raw: Any, contact: UUID, lot: int) -> Fate:
-    """By the pure step alone. Lot 0 is cancelled at once, the gate refuses 1, LATE are never confirmed, the others are."""
+    """By the pure step alone. Lot 0 is cancelled at once, the gate refuses 1, LATE never confirm, the others do."""
     graph, now = from_json(raw), datetime(2026, 1, 1, tzinfo=UTC)
     assert graph.start is not None
     place = Place(contact=contact, step=graph.start, visit=0, entered_at=now, since=now)
