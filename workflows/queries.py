@@ -266,8 +266,9 @@ def _step(  # noqa: PLR0917
     for way in dict.fromkeys((*ways_out(before), *ways_out(step))):
         old, new = before.exits.get(way), step.exits.get(way)
         if old != new:
-            label = words.way_label(step, way)
-            details.append(f"“{label}” led to {_called(was, old)}, leads to {_called(now, new)}")
+            only = len(ways_out(step)) == len(ways_out(before)) == 1
+            led = "Led" if only else f"“{words.way_label(step, way)}” led"
+            details.append(f"{led} to {_called(was, old)}, leads to {_called(now, new)}")
     return details
 
 

@@ -72,6 +72,10 @@ def test_every_kind_of_step_says_in_one_line_what_it_does() -> None:
     assert read({"kind": "split", "shares": [{"percent": 33.5}, {"percent": 66.5}]})[1] == "33.5 % / 66.5 %"
     assert read({"kind": "set_attribute", "attribute": "plan", "value": "gold"})[1] == "Plan to “gold”"
     assert read({"kind": "set_attribute", "attribute": "plan"}) == ("Clear an attribute", "Plan")
+    assert read({"kind": "set_attribute"}) == ("Set an attribute", "no attribute chosen yet")
+    assert read({"kind": "branch", "cases": [{"rule": None}]})[1] == "No rule yet"
+    undated = {"kind": "wait_until", "moment": {"days": -1, "at": "10:00"}}
+    assert read(undated)[1] == "1 day before a date not chosen yet at 10:00"
     assert read({"kind": "list", "segment": str(segment.pk), "change": "remove"}) == ("Take off a list", "“Diabetes”")
     assert read({"kind": "enter", "workflow": str(other.pk)}) == ("Enter another journey", "“Welcome”")
     assert read({"kind": "tell", "role": "marketer", "text": "Call"})[1] == "Everybody of role marketer: Call"

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -40,6 +41,7 @@ from tests.workflows.factories import (
 from workflows import commands, moving, publishing
 from workflows.engine.run import run
 from workflows.models import Enrolment, Move, Workflow, WorkflowVersion
+from workflows.views import pages
 
 pytestmark = pytest.mark.django_db
 
@@ -120,6 +122,38 @@ def test_saves_in_a_row_are_one_line_of_the_history(client: Client) -> None:
     text = page(client, "history", workflow.pk)
     assert text.count("Draft changed") == 1
     assert "Draft changed: 4 times" in text
+
+
+def test_the_history_has_words_for_all_that_is_recorded_of_a_journey() -> None:
+    written = "".join(path.read_text() for path in Path(pages.__file__).parents[1].rglob("*.py"))
+    recorded = set(re.findall(r'"(workflow\.[a-z_]+)"', written))
+    assert len(recorded) > 15
+    assert recorded <= set(pages.SAID)
+
+
+def test_the_list_says_what_lets_people_in_and_what_waits_for_approval(marketer: Client) -> None:
+    segment = SegmentFactory(name="Screening due")
+    workflow = make_draft(linear(end(), trigger={"kind": "segment", "segment": str(segment.pk), "change": "enters"}))
+    text = page(marketer, "list")
+    assert "Screening due" in text
+    assert "Waits for approval" not in text
+    WorkflowVersion.objects.create(
+        workflow=workflow, number=1, state="PROPOSED", definition=workflow.draft, digest=b"", proposed_at=clock.now()
+    )
+    assert "Waits for approval" in page(marketer, "list")
+    detail = page(marketer, "detail", workflow.pk)
+    assert "Waits for approval" in detail
+    assert "It can be published" not in detail
+
+
+def test_who_puts_people_on_by_hand_is_told_where_they_come_first(marketer: Client) -> None:
+    workflow = make_workflow(linear(wait(days=3)))
+    assert "They come to “Wait” at once (3 days)." in press(
+        marketer, "put_on", workflow.pk, names="\n".join(addresses(make_people(1)))
+    )
+    text = press(marketer, "put_on", workflow.pk, names="nobody@example.com")
+    assert "Nobody found" in text
+    assert 'name="confirm"' not in text
 
 
 def test_an_archived_journey_is_found_among_the_archived(marketer: Client) -> None:
