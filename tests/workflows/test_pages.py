@@ -146,6 +146,15 @@ def test_the_list_says_what_lets_people_in_and_what_waits_for_approval(marketer:
     assert "It can be published" not in detail
 
 
+def test_a_journey_that_is_held_is_not_said_to_run(marketer: Client) -> None:
+    workflow = make_workflow()
+    assert "Running</span>" in re.sub(r"<svg.*?</svg>|\s+", "", page(marketer, "list"), flags=re.S)
+    Workflow.objects.filter(pk=workflow.pk).update(trouble="approval_outdated")
+    shown = re.sub(r"<svg.*?</svg>|\s+", "", page(marketer, "list"), flags=re.S)
+    assert "Held</span>" in shown
+    assert "Running</span>" not in shown
+
+
 def test_who_puts_people_on_by_hand_is_told_where_they_come_first(marketer: Client) -> None:
     workflow = make_workflow(linear(wait(days=3)))
     assert "They come to “Wait” at once (3 days)." in press(
