@@ -481,3 +481,48 @@ def test_whatever_becomes_of_a_mail_wakes_also_where_a_clock_was_set_back() -> N
         mailing.ended(one, "sent", pk=awaited)
     listen()
     assert woken(journey) == {one}
+
+
+def test_whoever_waits_for_what_has_ended_is_found_also_where_its_news_was_missed() -> None:
+    journey, mailing, awaited = make_workflow(linear(mail(), end())), Mailing(Origin.Kind.WORKFLOW), uuid7()
+    one, other = make_people(2)
+    place(journey, [one], at=clock.now(), wake_at=None, awaits=awaited)
+    place(journey, [other], at=clock.now(), wake_at=None, awaits=uuid7())
+    mailing.ended(one, "sent", pk=awaited)
+    tasks_intake.look()
+    assert woken(journey) == {one}
+
+
+def test_the_end_of_a_mail_wakes_also_who_is_being_looked_at_just_then() -> None:
+    """However PostgreSQL plans it: it looks again at a row that was changed meanwhile."""
+    journey, mailing = make_workflow(linear(mail(), end())), Mailing(Origin.Kind.WORKFLOW)
+    people = make_people(40)
+    awaited = {who: uuid7() for who in people}
+    for who in people:
+        place(journey, [who], at=clock.now(), wake_at=None, awaits=awaited[who])
+    listen()
+    for who in people:
+        mailing.ended(who, "sent", pk=awaited[who])
+    held, done = threading.Event(), threading.Event()
+
+    def look() -> None:
+        with transaction.atomic():
+            list(Enrolment.objects.select_for_update(no_key=True).filter(workflow=journey))
+            held.set()
+            done.wait(1)
+            Enrolment.objects.filter(workflow=journey).update(wake_at=None)
+        connections.close_all()
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    held.wait(10)
+    with connection.cursor() as cursor:  # as it is planned where many are inside
+        cursor.execute("ANALYZE; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off")
+    try:
+        listen()
+    finally:
+        done.set()
+        looking.join()
+        with connection.cursor() as cursor:
+            cursor.execute("RESET enable_hashjoin; RESET enable_mergejoin; RESET enable_seqscan")
+    assert woken(journey) == set(people)

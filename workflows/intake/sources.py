@@ -33,8 +33,11 @@ def listened(source: str, watched: Watched) -> datetime | None:
     return min((version.since for version in watched.versions), default=None)
 
 
+# Materialized: where a row is changed meanwhile PostgreSQL looks again whether it is meant, and finds nothing behind a
+# UNION ALL that it joined by a nested loop. The wake-up would be lost.
 _WAKE = """
-UPDATE workflows_enrolment e SET wake_at = LEAST(e.wake_at, %(now)s) FROM ({whom}) n
+WITH n AS MATERIALIZED ({whom})
+UPDATE workflows_enrolment e SET wake_at = LEAST(e.wake_at, %(now)s) FROM n
 WHERE e.contact_id = n.contact_id AND e.version_id = ANY(%(versions)s::uuid[]) AND e.status = 'active'
 """
 
@@ -118,8 +121,10 @@ INSERT INTO workflows_happening (kind, about, contact_id, at)
 SELECT 'sent', origin_id, contact_id, at FROM ({new}) n
 WHERE outcome = 'sent' AND origin_id = ANY(%(mailings)s::uuid[]) ORDER BY at, contact_id
 """
+# Materialized: see _WAKE.
 _ENDED = """
-UPDATE workflows_enrolment e SET wake_at = LEAST(e.wake_at, %(now)s) FROM ({new}) n
+WITH n AS MATERIALIZED ({new})
+UPDATE workflows_enrolment e SET wake_at = LEAST(e.wake_at, %(now)s) FROM n
 WHERE e.awaits = n.id AND e.status = 'active'
 """
 
