@@ -1,20 +1,16 @@
 """Whom a rule of the segment language matches among some people, or among everybody."""
 
-import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from pyroaring import BitMap
 
 from contacts import opening
-from phi.errors import SealBroken
 from segments import catalog as catalogs
 from segments import evaluate, fanout
 from segments.columns import of_people
 from segments.facts.lookup import context_for
 from segments.frames import as_rule, kinds_of
-
-log = logging.getLogger(__name__)
 
 
 def among(rule: object, numbers: Iterable[int], at: datetime) -> set[int]:
@@ -24,23 +20,12 @@ def among(rule: object, numbers: Iterable[int], at: datetime) -> set[int]:
     """
     catalog = catalogs.load()
     parsed = as_rule(rule, catalog)
-    people = _readable(sorted(numbers))
+    people = opening.readable(sorted(numbers))
     if not people:
         return set()
     frame = of_people(people, kinds_of(parsed, catalog))
     held = evaluate.matches(parsed, frame, context_for(parsed, at))
     return {int(number) for number in frame.numbers[held]}
-
-
-def _readable(numbers: Sequence[int]) -> list[opening.Person]:
-    try:
-        return opening.numbered(numbers)
-    except SealBroken:
-        if len(numbers) == 1:
-            log.warning("the record of contact number %s does not open", numbers[0])
-            return []
-    half = len(numbers) // 2
-    return _readable(numbers[:half]) + _readable(numbers[half:])
 
 
 def everybody(rule: object, at: datetime) -> BitMap:

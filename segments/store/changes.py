@@ -45,7 +45,7 @@ def changed_people(only: range | None = None) -> Changed:
     known = {number: kept[number] for number, change in latest.items() if number in kept and kept[number][0] == change}
     if len(known) < len(latest):
         asked = [number for number in latest if number not in known]
-        found = {person[0]: person for person in opening.numbered(asked)}
+        found = {person[0]: person for person in opening.readable(asked)}
         known |= {number: (latest[number], found.get(number)) for number in asked}
     # Nobody, too: whoever was deleted, and is out of their partition since, is not kept any longer.
     memory.put(("changed", only), known, _RECORD * len(known))

@@ -97,7 +97,7 @@ def _write(number: int, old: "tuple[Part, tables.Note] | None", head: rows.Head 
     kinds, known = attributes()
     touched = np.unique(np.array(numbers, dtype=np.int64))
     if old is not None and len(touched) <= MOST and covers(old[1], kinds):
-        part = laid_over(old[0], touched, opening.numbered(touched.tolist()), kinds)
+        part = laid_over(old[0], touched, opening.readable(touched.tolist()), kinds)
     else:
         part = empty(number)
         for people in opening.between(first, stop):

@@ -264,3 +264,17 @@ def test_files_show_neither_values_nor_the_names_of_columns() -> None:
         for secret in (b"xq-canary", b"birth_date", b"E11.9", b"Type 2", b"example.com", b"ARROW:schema"):
             assert secret not in bytes(file.data)
         assert bytes(file.data[-4:]) == b"PARE"  # an encrypted footer
+
+
+def test_one_damaged_record_matches_no_rule_and_keeps_nobody_else_from_being_found() -> None:
+    damaged, *others = make_people(4)
+    writing.write(0)
+    sealed = bytes(Contact.objects.get(pk=damaged).sealed)
+    Contact.objects.filter(pk=damaged).update(sealed=sealed[:-1] + bytes([sealed[-1] ^ 1]))
+    ids = [row for frame in source.frames_of({}, ids=True) for row in frame.columns["id"].to_list()]
+    present = [bool(flag) for frame in source.frames_of({}, ids=True) for flag in frame.present]
+    found = {one for one, flag in zip(ids, present, strict=True) if flag}
+    assert found == {other.bytes for other in others}
+    writing.write(0)
+    frames = list(source.frames_of({}, ids=True))
+    assert sum(int(frame.present.sum()) for frame in frames) == 3
