@@ -1,6 +1,9 @@
 from django.urls import path
 
-from workflows import definitions_api, event_api, event_types_api, people_api
+from workflows.api import definitions as definitions_api
+from workflows.api import event_types as event_types_api
+from workflows.api import events as event_api
+from workflows.api import people as people_api
 
 ONE = "workflows/<uuid:workflow_id>"
 urlpatterns = [

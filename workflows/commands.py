@@ -8,10 +8,10 @@ from accounts.queries import person_of
 from audit.commands import record
 from core import clock
 from core.actors import By
-from workflows.definition import Definition, to_json
 from workflows.errors import ChangedMeanwhile, NotComplete, NotPossibleNow
+from workflows.language.definition import Definition, to_json
+from workflows.language.parsing import parse
 from workflows.models import Workflow, WorkflowVersion
-from workflows.parsing import parse
 
 State = Workflow.State
 

@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 
 from core.icons import ICONS
-from workflows import checks, words
-from workflows.definition import (
+from workflows.errors import Problem
+from workflows.language import checks, words
+from workflows.language.definition import (
     AnyStep,
     Branch,
     BranchMail,
@@ -31,9 +32,8 @@ from workflows.definition import (
     to_json,
     ways_out,
 )
-from workflows.errors import Problem
+from workflows.language.names import Names
 from workflows.models import Workflow
-from workflows.names import Names
 
 #: What can be drawn, in groups: a new step of the kind, its icon, and what it is for.
 KINDS: dict[str, tuple[tuple[AnyStep, str, str], ...]] = {

@@ -9,8 +9,8 @@ from django.db import transaction
 from audit.commands import record
 from core import clock
 from core.actors import By
-from workflows.definition import Definition, Webhook
 from workflows.errors import EndpointInUse, NotComplete
+from workflows.language.definition import Definition, Webhook
 from workflows.models import Call, Endpoint
 from workflows.uses import running
 from workflows.webhooks import address, sending, signing

@@ -13,9 +13,9 @@ from audit import commands as audit
 from core import clock
 from core.actors import By, actor_of
 from workflows import leaving, rules
-from workflows.definition import Definition, Reentry, from_json
 from workflows.entry import Before, Refusal, may_enter
 from workflows.errors import NotComplete, NotPossibleNow
+from workflows.language.definition import Definition, Reentry, from_json
 from workflows.models import Enrolment, Tally, Workflow, WorkflowVersion
 from workflows.step import Left
 

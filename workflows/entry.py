@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from workflows.definition import Reentry
+from workflows.language.definition import Reentry
 
 
 class Refusal(StrEnum):

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from workflows.definition import AnyStep, after
 from workflows.engine import mails
+from workflows.language.definition import AnyStep, after
 from workflows.models import Enrolment, Tally, WorkflowVersion
 
 

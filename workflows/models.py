@@ -29,12 +29,12 @@ class Workflow(models.Model):
     name: Any = EncryptedTextField()
     description: Any = EncryptedTextField(default="", blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT, db_index=True)
-    #: workflows.definition as JSON; what is drawn, not what runs.
+    #: workflows.language.definition as JSON; what is drawn, not what runs.
     draft: Any = EncryptedJSONField(default=dict)
     #: Optimistic concurrency: a save names the revision it started from.
     draft_revision = models.PositiveIntegerField(default=1)
     paused_at = models.DateTimeField(null=True)
-    #: What holds it though it runs, a code of workflows.troubles: noted by workflows.standing.
+    #: What holds it though it runs, a code of workflows.troubles: noted by workflows.versions.standing.
     trouble = models.CharField(max_length=40, blank=True)
     #: A job lets it go on: "spread:<seconds>" or "skip:0". "": none does.
     resuming = models.CharField(max_length=20, blank=True, default="")

@@ -7,7 +7,7 @@ comes twice is taken the first time.
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from workflows.definition import Moment, Span
+from workflows.language.definition import Moment, Span
 
 
 def clock_time(text: str) -> time:

@@ -19,8 +19,8 @@ from delivery.models import Origin, Sender
 from segments import catalog as catalogs
 from segments.catalog import Catalog
 from segments.models import Segment
-from workflows import graph, words
-from workflows.definition import ByEvent, Definition, Mail
+from workflows.language import graph, words
+from workflows.language.definition import ByEvent, Definition, Mail
 from workflows.models import Endpoint, EventType, Workflow
 
 Choices = list[tuple[str, str]]

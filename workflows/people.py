@@ -13,10 +13,21 @@ from contacts import queries as contacts
 from contacts.models import Contact
 from delivery.models import Delivery
 from delivery.reasons import words as reason_words
-from workflows import troubles, words
-from workflows.definition import AnyStep, Definition, Mail, Wait, WaitEvent, WaitUntil, WaitWeekday, Webhook, from_json
+from workflows import troubles
+from workflows.language import words
+from workflows.language.definition import (
+    AnyStep,
+    Definition,
+    Mail,
+    Wait,
+    WaitEvent,
+    WaitUntil,
+    WaitWeekday,
+    Webhook,
+    from_json,
+)
+from workflows.language.names import Names
 from workflows.models import Enrolment, Moved, Transition, Workflow, WorkflowVersion
-from workflows.names import Names
 from workflows.step import Left
 
 Status = Enrolment.Status

@@ -11,11 +11,12 @@ from content.models import TemplateVersion
 from content.preview import Preview, all_personas, preview
 from segments import queries as segments
 from segments.errors import RuleError
-from workflows import approval, words
-from workflows.definition import AnyStep, Branch, Definition, Mail, Moment, SetAttribute, from_json, ways_out
-from workflows.graph import order
+from workflows.language import words
+from workflows.language.definition import AnyStep, Branch, Definition, Mail, Moment, SetAttribute, from_json, ways_out
+from workflows.language.graph import order
+from workflows.language.names import Names
 from workflows.models import Enrolment, Workflow, WorkflowVersion
-from workflows.names import Names
+from workflows.versions import approval
 
 #: The personas an approver reads the mails as; the others are a click away.
 SHOWN = ("typical", "missing", "longest")

@@ -1,8 +1,8 @@
 """What was set in a panel, read back as a sentence. Pure."""
 
-from workflows import definition as d
-from workflows import words
-from workflows.names import Names
+from workflows.language import definition as d
+from workflows.language import words
+from workflows.language.names import Names
 
 THERE = "in the time zone of each person"
 

@@ -12,9 +12,9 @@ from segments.models import Use
 from segments.signals import users_wanted
 from segments.uses import WORKFLOW
 from tracking.signals import events_forgotten
-from workflows import publishing
 from workflows.intake import forgetting
 from workflows.models import Workflow, WorkflowVersion
+from workflows.versions import publishing
 
 
 @receiver(events_forgotten)

@@ -15,11 +15,11 @@ from core.actors import By
 from core.errors import DomainError
 from core.jobs import enqueue
 from phi.errors import KeyUnavailable
-from workflows import checks
-from workflows.definition import ByHand, Definition, from_json
 from workflows.errors import NotComplete, NotPossibleNow
+from workflows.language import checks
+from workflows.language.definition import ByHand, Definition, from_json
+from workflows.language.parsing import parse
 from workflows.models import Simulation, Workflow
-from workflows.parsing import parse
 from workflows.simulate import entries, history, paths, results, world
 from workflows.simulate.assumptions import MAX_DAYS, Settings
 from workflows.simulate.run import simulate

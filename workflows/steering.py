@@ -14,13 +14,14 @@ from core import clock
 from core.actors import SYSTEM, By
 from core.jobs import enqueue
 from delivery.models import Delivery, Origin
-from workflows import claims, leaving
+from workflows import leaving
 from workflows.commands import locked
-from workflows.definition import from_json, ways_out
 from workflows.errors import NotPossibleNow
 from workflows.intake.reading import alone
+from workflows.language.definition import from_json, ways_out
 from workflows.models import Call, Enrolment, Move, VersionMail, Workflow, WorkflowVersion
 from workflows.step import Left, Note
+from workflows.versions import claims
 
 State = Workflow.State
 Status = Enrolment.Status

@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from workflows import moments
-from workflows.definition import (
+from workflows.language.definition import (
     AnyExit,
     AnyStep,
     Branch,

@@ -10,8 +10,8 @@ from django.conf import settings
 
 from core import clock
 from core.transactions import ended
-from workflows import standing
 from workflows.intake import changes, forgetting, looking, matching, memberships, reading, sources
+from workflows.versions import standing
 from workflows.watched import Watched, watched
 
 log = logging.getLogger(__name__)

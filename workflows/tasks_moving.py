@@ -5,8 +5,9 @@ from uuid import UUID
 from celery import shared_task
 
 from core.jobs import enqueue
-from workflows import moving, numbers, putting, steering
+from workflows import numbers, putting, steering
 from workflows.models import Enrolment, Workflow
+from workflows.versions import moving
 
 
 @shared_task(name="workflows.foretell")

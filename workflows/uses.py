@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from workflows.definition import ByEvent, Definition, EventExit, SetAttribute, WaitEvent, WaitUntil, from_json
+from workflows.language.definition import ByEvent, Definition, EventExit, SetAttribute, WaitEvent, WaitUntil, from_json
 from workflows.models import Enrolment, Workflow, WorkflowVersion
 
 

@@ -12,7 +12,8 @@ from contacts.models import Attribute
 from segments.errors import RuleError
 from segments.rules import parse
 from segments.tree import About, evaluated_clauses
-from workflows.definition import (
+from workflows.happenings import name_index
+from workflows.language.definition import (
     WAITS,
     ByAttribute,
     ByConsent,
@@ -30,7 +31,6 @@ from workflows.definition import (
     WaitUntil,
     from_json,
 )
-from workflows.happenings import name_index
 from workflows.models import EventType, Happening, WorkflowVersion
 
 Kind = Happening.Kind

@@ -6,8 +6,8 @@ from uuid import UUID
 from audit import commands as audit
 from core.actors import By
 from delivery.models import Delivery
-from workflows import words
-from workflows.definition import Definition, from_json
+from workflows.language import words
+from workflows.language.definition import Definition, from_json
 from workflows.models import Enrolment, Transition, Workflow
 
 

@@ -28,11 +28,13 @@ from marketing.demo.words import DOCTORS
 from segments import membership
 from segments.models import Segment
 from tracking.models import Event
-from workflows import endpoints, enrolling, events, publishing, ready, tasks_intake
+from workflows import endpoints, enrolling, events, tasks_intake
 from workflows.engine import claims
 from workflows.engine import run as engine
 from workflows.enrolling import Entry
 from workflows.models import Call, Workflow, WorkflowVersion
+from workflows.ready import journeys as ready
+from workflows.versions import publishing
 from workflows.webhooks import sending
 from workflows.webhooks.address import Target
 from workflows.webhooks.wire import Wire

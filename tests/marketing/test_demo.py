@@ -19,10 +19,10 @@ from marketing.demo.people import people
 from marketing.models import CapturedMail
 from tests.marketing.ports import free_port
 from tracking.models import Event
-from workflows import checks
-from workflows.definition import from_json
+from workflows.language import checks
+from workflows.language.definition import from_json
 from workflows.models import Enrolment, Notice, Workflow
-from workflows.ready_mails import MAILS
+from workflows.ready.mails import MAILS
 
 TODAY = date(2026, 11, 20)
 

@@ -19,9 +19,9 @@ from tests.workflows.drawn import EVENTS, START, Drawer, drawn_person
 from tests.workflows.interpreter import Json
 from tests.workflows.truth import Both, Setting
 from tracking.models import Event as Tracked
-from workflows import parsing
 from workflows.engine import mails
 from workflows.enrolling import Entry, enrol
+from workflows.language import parsing
 from workflows.models import Call, Enrolment, Transition, VersionMail
 from workflows.simulate import entries, gate, world
 from workflows.simulate.assumptions import Assumptions, Expected, Settings, befalls, drawn, read_after

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from tests.workflows.interpreter import Json
-from workflows import graph, parsing
+from workflows.language import graph, parsing
 
 HOME = "America/Chicago"
 ZONES = ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu", HOME, ""]

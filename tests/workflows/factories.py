@@ -23,8 +23,9 @@ from tests.consent.factories import TopicFactory
 from tests.contacts.factories import AttributeFactory, make_people, make_person
 from tests.content.factories import TemplateFactory, organization
 from tests.delivery.factories import RelayFactory, SenderFactory
-from workflows import commands, publishing
+from workflows import commands
 from workflows.models import Enrolment, Workflow, WorkflowVersion
+from workflows.versions import publishing
 
 Json = dict[str, Any]
 

@@ -23,7 +23,7 @@ from core.sensitivity import Sensitivity
 from marketing.celery import app
 from tests.workflows import factories as make
 from workflows import enrolling, happenings, step
-from workflows.definition import Mail, SetAttribute, from_json
+from workflows.language.definition import Mail, SetAttribute, from_json
 from workflows.models import Enrolment, EventType, Happening, WorkflowVersion
 from workflows.step import Facts, Mailing, Place
 

@@ -10,10 +10,10 @@ from django.test import Client
 
 from tests.accounts.factories import api_token
 from tests.workflows.factories import end, graph, linear, mail, wait
-from workflows import checks, parsing
-from workflows import graph as shapes
-from workflows.definition import Definition, to_json
 from workflows.errors import BadDefinition
+from workflows.language import checks, parsing
+from workflows.language import graph as shapes
+from workflows.language.definition import Definition, to_json
 from workflows.models import Workflow
 
 Json = dict[str, Any]

@@ -16,9 +16,9 @@ from core import clock
 from tests.accounts.factories import UserFactory, sign_in
 from tests.workflows.factories import branch, end, graph, linear, mail, make_draft, make_workflow, wait
 from workflows import drawing
-from workflows.definition import AnyStep, Definition, ways_out
+from workflows.language.definition import AnyStep, Definition, ways_out
+from workflows.language.parsing import parse
 from workflows.models import Workflow
-from workflows.parsing import parse
 
 pytestmark = pytest.mark.django_db
 

@@ -15,8 +15,9 @@ from segments.models import Segment
 from tests.content.factories import TemplateFactory
 from tests.segments.factories import SegmentFactory, attribute, has, is_, rule
 from tests.workflows.factories import end, graph, linear, mail, make_draft, make_workflow, marketer, wait
-from workflows import checks, happenings, parsing, tiers
-from workflows.checks import Problem
+from workflows import happenings
+from workflows.language import checks, parsing, tiers
+from workflows.language.checks import Problem
 from workflows.models import Endpoint, EventType
 
 pytestmark = pytest.mark.django_db

@@ -9,10 +9,10 @@ from django.test import Client
 
 from tests.accounts.factories import api_token
 from tests.workflows.factories import branch, end, linear, mail, make_workflow, rule, wait
-from workflows import parsing
-from workflows.definition import to_json
+from workflows.language import parsing
+from workflows.language.definition import to_json
+from workflows.language.schema import json_schema
 from workflows.models import Workflow
-from workflows.schema import json_schema
 
 pytestmark = pytest.mark.django_db
 ALL = ["workflows.view", "workflows.edit", "workflows.run"]

@@ -14,9 +14,9 @@ from tests.segments.factories import SegmentFactory, attribute, is_, rule
 from tests.workflows.factories import graph as drawn
 from tests.workflows.factories import linear, mail, make_workflow, wait
 from tests.workflows.test_checks import event_type
-from workflows import checks, graph, parsing, words
-from workflows.definition import Reentry, Span, to_json, ways_out
-from workflows.names import Names
+from workflows.language import checks, graph, parsing, words
+from workflows.language.definition import Reentry, Span, to_json, ways_out
+from workflows.language.names import Names
 from workflows.step import Left, Note
 
 pytestmark = pytest.mark.django_db

@@ -19,8 +19,8 @@ from segments import membership
 from tests.contacts.factories import make_people
 from tests.workflows.factories import AttributeFactory, end, graph, linear, make_workflow, place, wait
 from workflows import effects, endpoints
-from workflows.definition import ChangeList, Enter, SetAttribute, Tell, Webhook
 from workflows.effects import Act, Applied
+from workflows.language.definition import ChangeList, Enter, SetAttribute, Tell, Webhook
 from workflows.models import Call, Enrolment, Notice, Workflow
 from workflows.step import Effect, Note
 

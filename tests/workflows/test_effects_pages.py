@@ -15,9 +15,10 @@ from core.ids import uuid7
 from tests.accounts.factories import UserFactory, api_token, sign_in
 from tests.contacts.factories import make_person
 from tests.workflows.factories import end, graph, linear, make_workflow, place, wait
-from workflows import endpoints, event_types, notices, ready
+from workflows import endpoints, event_types, notices
 from workflows.errors import BadAddress, EndpointInUse, EventInUse, EventTaken, NotComplete
 from workflows.models import Endpoint, EventType, Notice, Workflow
+from workflows.ready import journeys as ready
 from workflows.webhooks import sending
 from workflows.webhooks.sending import Ended
 

@@ -12,11 +12,11 @@ from core.ids import uuid7
 from tests.contacts.factories import make_people
 from tests.workflows.factories import end, linear, live, make_draft, make_workflow, marketer, publish, rule, wait
 from workflows import enrolling, steering
-from workflows.definition import Reentry
 from workflows.engine.run import run
 from workflows.enrolling import Entry
 from workflows.entry import Before, Refusal, may_enter
 from workflows.errors import NotComplete, NotPossibleNow
+from workflows.language.definition import Reentry
 from workflows.models import Enrolment, Tally, Workflow, WorkflowVersion
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

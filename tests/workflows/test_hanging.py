@@ -9,7 +9,8 @@ import segments.commands as segments
 from core.purposes import Purpose
 from tests.content.factories import GOOD_HTML, TemplateFactory
 from tests.workflows.factories import AttributeFactory, linear, mail, make_workflow, marketer, publish, rule
-from workflows import checks, parsing, steering
+from workflows import steering
+from workflows.language import checks, parsing
 from workflows.models import Workflow
 
 pytestmark = pytest.mark.django_db

@@ -14,10 +14,10 @@ from core.actors import SYSTEM
 from tests.contacts.factories import make_people
 from tests.workflows.factories import AttributeFactory, end, linear, live, make_workflow, organization, publish, wait
 from workflows import event_types, events, moments, tasks_intake, watched
-from workflows.definition import Moment
 from workflows.engine.run import run
 from workflows.intake import dates
 from workflows.intake.matching import enter
+from workflows.language.definition import Moment
 from workflows.models import Cursor, Enrolment, Workflow
 
 pytestmark = pytest.mark.django_db

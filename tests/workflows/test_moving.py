@@ -21,12 +21,13 @@ from tests.workflows.factories import (
     rule,
     wait,
 )
-from workflows import commands, fates, mapping, moving, publishing
-from workflows.definition import Definition, from_json
+from workflows import commands
 from workflows.engine.run import run
 from workflows.errors import NotPossibleNow
+from workflows.language.definition import Definition, from_json
 from workflows.models import Enrolment, Move, Moved, Transition, Workflow, WorkflowVersion
 from workflows.step import Left
+from workflows.versions import fates, mapping, moving, publishing
 
 pytestmark = pytest.mark.django_db
 

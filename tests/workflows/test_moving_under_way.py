@@ -9,9 +9,10 @@ from django.db import connection
 from core import clock
 from delivery.models import SendBatch
 from tests.workflows.factories import graph, live, mail, make_people, make_workflow, marketer, place, publish, wait
-from workflows import commands, moving
+from workflows import commands
 from workflows.engine.run import run
 from workflows.models import Enrolment, Move, Moved, Transition
+from workflows.versions import moving
 
 PEOPLE = 300
 

@@ -38,9 +38,10 @@ from tests.workflows.factories import (
     rule,
     wait,
 )
-from workflows import commands, moving, publishing
+from workflows import commands
 from workflows.engine.run import run
 from workflows.models import Enrolment, Move, Workflow, WorkflowVersion
+from workflows.versions import moving, publishing
 from workflows.views import pages
 
 pytestmark = pytest.mark.django_db

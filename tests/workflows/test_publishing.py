@@ -33,10 +33,11 @@ from tests.workflows.factories import (
     rule,
     wait,
 )
-from workflows import claims, commands, publishing, queries, steering
-from workflows.definition import from_json
+from workflows import commands, queries, steering
 from workflows.errors import ApprovalOutdated, BadDefinition, NotComplete, NotPossibleNow, SelfApproval
+from workflows.language.definition import from_json
 from workflows.models import Workflow, WorkflowVersion
+from workflows.versions import claims, publishing
 
 pytestmark = pytest.mark.django_db
 

@@ -30,11 +30,14 @@ from tests.delivery.factories import SenderFactory
 from tests.delivery.smtp import Catcher
 from tests.workflows.factories import approver, marketer, organization
 from tracking.models import Event
-from workflows import checks, events, notices, publishing, ready, tasks_intake
-from workflows.definition import from_json
+from workflows import events, notices, tasks_intake
 from workflows.engine.run import run
 from workflows.enrolling import Entry, enrol
+from workflows.language import checks
+from workflows.language.definition import from_json
 from workflows.models import Enrolment, EventType, Notice, Workflow, WorkflowVersion
+from workflows.ready import journeys as ready
+from workflows.versions import publishing
 
 #: A Tuesday, nine in the morning in New York.
 START = datetime(2026, 12, 1, 14, tzinfo=UTC)

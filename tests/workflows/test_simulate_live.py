@@ -22,9 +22,9 @@ from delivery.models import Delivery, Origin, SendBatch
 from segments import commands as segments
 from tests.workflows import factories as make
 from workflows import enrolling, happenings
-from workflows.definition import from_json
 from workflows.engine.run import run
 from workflows.enrolling import Entry
+from workflows.language.definition import from_json
 from workflows.models import Enrolment, EventType, Happening, Transition, Workflow
 from workflows.simulate import entries, history, world
 from workflows.simulate.assumptions import Assumptions, Settings

@@ -13,10 +13,11 @@ from delivery.models import SendBatch
 from segments.models import Segment
 from tests.accounts.factories import UserFactory, sign_in
 from tests.workflows import factories as make
-from workflows import approval, enrolling, publishing, standing
+from workflows import enrolling
 from workflows.engine.run import run
 from workflows.enrolling import Entry
 from workflows.models import Enrolment, Workflow
+from workflows.versions import approval, publishing, standing
 
 pytestmark = pytest.mark.django_db
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workflows import interpreter
-from workflows import definition as d
 from workflows import moments
+from workflows.language import definition as d
 from workflows.step import Effect, Facts, Left, Mailing, Note, Place, decide, exit_of, moved, step
 
 NEW_YORK, BERLIN, LORD_HOWE, KATHMANDU = map(

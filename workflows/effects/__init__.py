@@ -5,9 +5,9 @@ from datetime import datetime
 from uuid import UUID
 
 from core.actors import SYSTEM, By
-from workflows.definition import ChangeList, Enter, SetAttribute, Tell, Webhook
 from workflows.effects import attributes, calls, entering, lists, notices
 from workflows.effects.acts import Act, Applied, Row
+from workflows.language.definition import ChangeList, Enter, SetAttribute, Tell, Webhook
 
 __all__ = ["Act", "Applied", "Row", "apply"]
 

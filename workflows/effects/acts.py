@@ -3,7 +3,7 @@
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from workflows.definition import AnyStep
+from workflows.language.definition import AnyStep
 from workflows.step import Effect
 
 

@@ -8,8 +8,8 @@ from uuid import UUID
 import contacts.commands
 import contacts.queries
 from core.actors import By
-from workflows.definition import SetAttribute
 from workflows.effects.acts import Act, Applied
+from workflows.language.definition import SetAttribute
 
 
 def put(acts: Sequence[Act], now: datetime, by: By) -> Applied:

@@ -8,9 +8,9 @@ from django.db import connection
 
 from core.actors import By
 from core.jobs import enqueue
-from workflows.definition import Webhook
 from workflows.effects.acts import Act, Applied
 from workflows.ids import made_id
+from workflows.language.definition import Webhook
 from workflows.models import Endpoint
 
 #: A visit makes one call. Handed over again it is the same one, tried anew only where it had failed for good.

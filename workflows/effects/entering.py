@@ -6,10 +6,10 @@ from uuid import UUID
 
 from core.actors import By
 from segments.errors import RuleError
-from workflows.definition import Enter
 from workflows.effects.acts import Act, Applied
 from workflows.enrolling import Entry, enrol
 from workflows.errors import NotComplete, NotPossibleNow
+from workflows.language.definition import Enter
 from workflows.models import Workflow, WorkflowVersion
 
 OPEN = (Workflow.State.ACTIVE, Workflow.State.PAUSED)

@@ -8,8 +8,8 @@ import segments.commands
 from core.actors import By
 from segments.errors import Archived, MembershipUnreadable, NotASnapshot
 from segments.models import Segment
-from workflows.definition import ChangeList
 from workflows.effects.acts import Act, Applied
+from workflows.language.definition import ChangeList
 
 
 def change(acts: Sequence[Act], now: datetime, by: By) -> Applied:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from core.actors import By
-from workflows.definition import Tell
 from workflows.effects.acts import Act, Applied
 from workflows.ids import made_id
+from workflows.language.definition import Tell
 from workflows.models import Notice
 
 

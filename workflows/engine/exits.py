@@ -6,10 +6,10 @@ from uuid import UUID
 from django.db import connection
 
 from consent import queries as consents
-from workflows.definition import Definition, EventExit, GoalExit, Mail, SegmentLeft, Unsubscribed
 from workflows.engine import happened
 from workflows.engine.known import Known, Person
 from workflows.engine.plans import Plan
+from workflows.language.definition import Definition, EventExit, GoalExit, Mail, SegmentLeft, Unsubscribed
 from workflows.models import Happening
 
 

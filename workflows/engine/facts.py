@@ -5,7 +5,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from workflows.definition import (
+from workflows.engine import exits, happened, mails
+from workflows.engine.known import Known, Person, properties
+from workflows.engine.plans import Plan
+from workflows.language.definition import (
     AnyStep,
     Branch,
     BranchMail,
@@ -16,9 +19,6 @@ from workflows.definition import (
     WaitUntil,
     Webhook,
 )
-from workflows.engine import exits, happened, mails
-from workflows.engine.known import Known, Person, properties
-from workflows.engine.plans import Plan
 from workflows.models import Call
 from workflows.step import Facts, Mailing
 

@@ -6,10 +6,11 @@ from uuid import UUID
 
 from django.db import connection
 
-from workflows import fits, happenings
-from workflows.definition import WaitEvent
+from workflows import happenings
 from workflows.engine.known import Person
 from workflows.engine.plans import Plan
+from workflows.language import fits
+from workflows.language.definition import WaitEvent
 from workflows.models import Happening
 
 Kind = Happening.Kind

@@ -16,9 +16,10 @@ from segments.errors import RuleError
 from segments.frames import kinds_of
 from segments.rules import parse
 from segments.tree import Rule
-from workflows import approval, happenings
-from workflows.definition import Branch, ByDate, Definition, Goal, GoalExit, SegmentLeft, from_json
+from workflows import happenings
+from workflows.language.definition import Branch, ByDate, Definition, Goal, GoalExit, SegmentLeft, from_json
 from workflows.models import EventType, VersionMail, WorkflowVersion
+from workflows.versions import approval
 
 #: Plans a thread keeps in memory.
 KEPT = 256

@@ -19,12 +19,12 @@ from django.db import transaction
 
 from core import clock
 from workflows import effects, troubles
-from workflows.definition import ChangeList, Mail, SetAttribute
 from workflows.effects import Act
 from workflows.engine import claims, facts, mails, plans, writing
 from workflows.engine.apart import EVERYBODYS, apart
 from workflows.engine.known import Known
 from workflows.engine.travel import Traveller
+from workflows.language.definition import ChangeList, Mail, SetAttribute
 from workflows.step import Effect, decide
 
 log = logging.getLogger(__name__)

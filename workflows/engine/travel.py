@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 
 from workflows import step
-from workflows.definition import Definition
 from workflows.engine.claims import Row
+from workflows.language.definition import Definition
 from workflows.step import Effect, Left, Note, Passed, Place
 
 #: Minutes until somebody whose step failed is tried again, the 1st, 2nd … time; then they need attention.

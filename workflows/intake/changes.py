@@ -14,13 +14,13 @@ from contacts.records import Record
 from contacts.seal import SealedRow, key_of, open_record
 from phi.errors import SealBroken
 from workflows import happenings
-from workflows.definition import ByDate
 from workflows.enrolling import Entry
 from workflows.happenings import New
 from workflows.intake import dates
 from workflows.intake.matching import let_in
 from workflows.intake.reading import heard
 from workflows.intake.waking import release, wake
+from workflows.language.definition import ByDate
 from workflows.watched import ZONE, Kind, Version, Watched
 
 log = logging.getLogger(__name__)

@@ -24,9 +24,9 @@ from segments.calendar import zone_called
 from segments.columns import NO_DAY, Column, Frame, Int, Mask, Words, between, words
 from segments.dates import TIME_ZONE
 from workflows import moments
-from workflows.definition import ByDate, Moment
 from workflows.enrolling import Entry
 from workflows.happenings import date_index
+from workflows.language.definition import ByDate, Moment
 from workflows.models import Cursor, WorkflowVersion
 from workflows.watched import Version
 

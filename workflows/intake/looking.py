@@ -11,9 +11,9 @@ from pyroaring import BitMap
 from core import clock
 from core.errors import DomainError
 from workflows import rules
-from workflows.definition import ByDate, GoalExit, SegmentLeft
 from workflows.intake import dates
 from workflows.intake.matching import enter
+from workflows.language.definition import ByDate, GoalExit, SegmentLeft
 from workflows.watched import Version, Watched
 
 log = logging.getLogger(__name__)

@@ -13,12 +13,13 @@ from audit import commands as audit
 from core import clock
 from core.actors import SYSTEM
 from core.errors import DomainError
-from workflows import enrolling, fits, happenings
-from workflows.definition import ByAttribute, ByDate, ByEvent
+from workflows import enrolling, happenings
 from workflows.enrolling import Entry
 from workflows.intake import dates
 from workflows.intake.reading import Table, heard, window
 from workflows.intake.waking import wake
+from workflows.language import fits
+from workflows.language.definition import ByAttribute, ByDate, ByEvent
 from workflows.models import Cursor, Workflow
 from workflows.watched import Topic, Version, Watched
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from contacts.models import Kind
 from delivery.gate import Verdict
-from workflows.definition import ByAttribute, ByConsent, ChangeList, Definition, Mail, SetAttribute, Webhook
 from workflows.errors import NotPossibleNow
+from workflows.language.definition import ByAttribute, ByConsent, ChangeList, Definition, Mail, SetAttribute, Webhook
 from workflows.simulate import gate
 from workflows.simulate.assumptions import MAX_VISITS, Settings, befalls, drawn, read_after
 from workflows.simulate.entries import Entering

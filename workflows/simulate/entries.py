@@ -20,8 +20,11 @@ from segments.columns import NO_DAY, Frame, Mask, Numbers
 from segments.dates import TIME_ZONE
 from segments.rules import parse
 from segments.tree import Rule
-from workflows import fits, happenings, moments
-from workflows.definition import (
+from workflows import happenings, moments
+from workflows.errors import NotComplete, NotPossibleNow
+from workflows.intake import dates
+from workflows.language import fits
+from workflows.language.definition import (
     ByAttribute,
     ByDate,
     ByEvent,
@@ -30,8 +33,6 @@ from workflows.definition import (
     Definition,
     WaitUntil,
 )
-from workflows.errors import NotComplete, NotPossibleNow
-from workflows.intake import dates
 from workflows.simulate.assumptions import MAX_PEOPLE, Settings, drawn
 from workflows.simulate.history import let_in, shift
 from workflows.simulate.people import frames_for, matching, series, stored, zones_of

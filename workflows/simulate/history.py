@@ -11,7 +11,7 @@ from django.db import connection
 from contacts.models import Attribute
 from core import clock
 from workflows import happenings
-from workflows.definition import (
+from workflows.language.definition import (
     AnyTrigger,
     ByAttribute,
     ByConsent,

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from segments.calendar import zone_called
 from segments.dates import TIME_ZONE
-from workflows import fits
-from workflows.definition import (
+from workflows.language import fits
+from workflows.language.definition import (
     Branch,
     BranchMail,
     ByAttribute,

@@ -10,12 +10,13 @@ import msgspec
 from core.purposes import MessageClass, Purpose
 from delivery.reasons import Words
 from delivery.reasons import words as reason_words
-from workflows import graph, troubles, words
-from workflows.definition import Branch, Definition, Mail, from_json
+from workflows import troubles
 from workflows.entry import REFUSALS
+from workflows.language import graph, words
+from workflows.language.definition import Branch, Definition, Mail, from_json
+from workflows.language.names import Names
 from workflows.models import Simulation
 from workflows.moments import local
-from workflows.names import Names
 from workflows.simulate.assumptions import Settings
 from workflows.simulate.paths import Stop
 from workflows.simulate.world import zone

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from workflows.definition import Definition
+from workflows.language.definition import Definition
 from workflows.simulate.assumptions import Settings
 from workflows.simulate.entries import midnights
 from workflows.simulate.gate import Mailed

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from workflows.definition import Definition, SegmentLeft
 from workflows.entry import Before, Refusal, may_enter
+from workflows.language.definition import Definition, SegmentLeft
 from workflows.simulate.acting import Acting
 from workflows.simulate.assumptions import Settings, befalls, drawn
 from workflows.simulate.entries import Entering, midnights

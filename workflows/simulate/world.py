@@ -20,9 +20,11 @@ from delivery.models import Sender
 from segments import catalog as catalogs
 from segments.rules import parse
 from segments.tree import Rule
-from workflows import tiers
-from workflows.approval import rules_of
-from workflows.definition import (
+from workflows.engine.exits import unsubscribed
+from workflows.entry import Before
+from workflows.errors import NotComplete
+from workflows.language import tiers
+from workflows.language.definition import (
     Branch,
     ByAttribute,
     Definition,
@@ -35,15 +37,13 @@ from workflows.definition import (
     WaitEvent,
     WaitUntil,
 )
-from workflows.engine.exits import unsubscribed
-from workflows.entry import Before
-from workflows.errors import NotComplete
 from workflows.models import Enrolment, VersionMail, Workflow, WorkflowVersion
 from workflows.simulate.assumptions import Settings
 from workflows.simulate.gate import Mailed
 from workflows.simulate.history import History
 from workflows.simulate.people import People, kinds_for
 from workflows.simulate.rules import Asked, Rules, asked
+from workflows.versions.approval import rules_of
 
 #: People whose gate facts are fetched together.
 CHUNK = 2_000

@@ -12,8 +12,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from core.errors import DomainError
-from workflows import commands, drawing, parsing
+from workflows import commands, drawing
 from workflows.errors import BadDefinition
+from workflows.language import parsing
 from workflows.models import Workflow
 
 

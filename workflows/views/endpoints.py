@@ -14,7 +14,7 @@ from accounts.requests import StaffRequest, may
 from core import clock
 from core.errors import DomainError
 from workflows import endpoints
-from workflows.forms_effects import EndpointForm
+from workflows.forms.effects import EndpointForm
 from workflows.models import Call, Endpoint, Workflow
 from workflows.uses import drawn
 from workflows.webhooks import sending

@@ -15,7 +15,7 @@ from accounts.requests import StaffRequest, may
 from core.errors import DomainError
 from workflows import event_types
 from workflows.event_types import TYPES
-from workflows.forms_effects import EventForm, Properties, properties_of
+from workflows.forms.effects import EventForm, Properties, properties_of
 from workflows.models import EventType
 from workflows.uses import drawn, events_in
 

@@ -15,12 +15,14 @@ from accounts.queries import names_of
 from accounts.requests import StaffRequest, may
 from audit.models import Entry
 from core.errors import DomainError
-from workflows import approval, checks, commands, drawing, mapping, numbers, queries, telling, troubles, words
-from workflows.definition import Definition, from_json
-from workflows.forms_pages import NameForm
+from workflows import commands, drawing, numbers, queries, troubles
+from workflows.forms.pages import NameForm
+from workflows.language import checks, words
+from workflows.language.definition import Definition, from_json
+from workflows.language.names import Names
 from workflows.models import Move, Workflow, WorkflowVersion
-from workflows.names import Names
-from workflows.ready import READY
+from workflows.ready.journeys import READY
+from workflows.versions import approval, mapping, telling
 from workflows.views.shared import act, exact, load, show, version_of
 
 PER_PAGE = 25

@@ -22,13 +22,19 @@ from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from content.preview import all_personas
 from core.errors import DomainError
-from workflows import checks, commands, forms_acts, forms_rules, forms_times, forms_trigger, forms_ways, reading, words
-from workflows import definition as d
+from workflows import commands, reading
 from workflows.errors import ChangedMeanwhile, Problem
-from workflows.forms import StepForm, change
+from workflows.forms import acts as forms_acts
+from workflows.forms import rules as forms_rules
+from workflows.forms import times as forms_times
+from workflows.forms import trigger as forms_trigger
+from workflows.forms import ways as forms_ways
+from workflows.forms.steps import StepForm, change
+from workflows.language import checks, words
+from workflows.language import definition as d
+from workflows.language.parsing import parse
 from workflows.models import Workflow
 from workflows.offers import Offers
-from workflows.parsing import parse
 
 FORMS: dict[type[d.AnyStep], type[StepForm]] = {
     d.Mail: forms_acts.MailForm,

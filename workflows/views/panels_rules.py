@@ -19,10 +19,10 @@ from segments.errors import RuleError
 from segments.rules import parse as parse_rule
 from segments.views.building import code_names
 from segments.views.shared import live
-from workflows import definition as d
-from workflows import words
-from workflows.forms import change
-from workflows.forms_rules import exit_at
+from workflows.forms.rules import exit_at
+from workflows.forms.steps import change
+from workflows.language import definition as d
+from workflows.language import words
 from workflows.views.panels import Panel, gone, rules_of, show_rules, show_step, step_of
 
 

@@ -19,12 +19,13 @@ from core.paging import Bounded
 from segments import membership
 from segments import queries as segments
 from segments.models import Segment
-from workflows import enrolling, people, putting, queries, steering, words
-from workflows.definition import Mail, from_json
+from workflows import enrolling, people, putting, queries, steering
 from workflows.entry import REFUSALS
-from workflows.forms_pages import PutOnForm
+from workflows.forms.pages import PutOnForm
+from workflows.language import words
+from workflows.language.definition import Mail, from_json
+from workflows.language.names import Names
 from workflows.models import Enrolment, Workflow, WorkflowVersion
-from workflows.names import Names
 from workflows.views.shared import load, show
 
 PER_PAGE = 50

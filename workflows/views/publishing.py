@@ -12,11 +12,13 @@ from accounts.models import User
 from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from core.errors import DomainError
-from workflows import approval, checks, drawing, mapping, moving, publishing, queries, steering, telling, tiers, words
-from workflows.definition import Definition, Mail, from_json
-from workflows.forms_pages import DecisionForm, PlanForm, ResumeForm
+from workflows import drawing, queries, steering
+from workflows.forms.pages import DecisionForm, PlanForm, ResumeForm
+from workflows.language import checks, tiers, words
+from workflows.language.definition import Definition, Mail, from_json
+from workflows.language.names import Names
 from workflows.models import Move, Workflow, WorkflowVersion
-from workflows.names import Names
+from workflows.versions import approval, mapping, moving, publishing, telling
 from workflows.views.shared import act, load, show
 
 

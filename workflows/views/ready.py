@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST
 from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from core.errors import DomainError
-from workflows import ready
+from workflows.ready import journeys as ready
 
 
 @may(Action.WORKFLOWS_EDIT)

@@ -20,10 +20,10 @@ from contacts.models import Contact
 from core.errors import DomainError
 from segments import search
 from workflows import queries, simulations
-from workflows.definition import from_json
-from workflows.forms_simulate import SimulationForm
+from workflows.forms.simulate import SimulationForm
+from workflows.language.definition import from_json
+from workflows.language.names import Names
 from workflows.models import Simulation, Workflow, WorkflowVersion
-from workflows.names import Names
 from workflows.simulate import paths
 from workflows.simulate.assumptions import Settings
 from workflows.simulate.reading import Told

@@ -1,0 +1,187 @@
+"""What lets people in: a kind, and its own fields."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django import forms
+
+from contacts.errors import BadValue
+from workflows.forms.steps import KINDS, Layout, change, pick, uuid_or_none, value_field, value_shown, values_from
+from workflows.forms.times import ChangeFields, MomentFields, event_field
+from workflows.language import definition as d
+from workflows.offers import Choices, Offers, choices
+
+TRIGGERS: Choices = [
+    ("date", "A moment before or after a date comes"),
+    ("event", "Another system tells of an event"),
+    ("segment", "Somebody enters or leaves a segment"),
+    ("attribute", "A value changes"),
+    ("consent", "Consent is given or withdrawn"),
+    ("engaged", "Somebody opens or clicks in a mailing"),
+    ("sent", "A campaign was sent to them"),
+    ("manual", "Only by hand, by a list, by the API or from another journey"),
+]
+
+#: The fields behind the kind and the moment, whichever are there.
+ORDER = ("yearly", "late", "segment", "did", "mailing", "attribute", "was", "becomes", "topic", "change", "event")
+
+
+class TriggerForm(MomentFields, ChangeFields):
+    """`made` gives the trigger; `waits` says what is still to be chosen before there is one."""
+
+    named: ClassVar[Mapping[str, str]] = {
+        "trigger.moment": "date",
+        "trigger.moment.at": "at",
+        "trigger.where": "event",
+        **{f"trigger.{name}": name for name in ("segment", "event", "attribute", "was", "becomes", "topic", "mailing")},
+    }
+    drawn_for: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "kind": ("change", "event", "attribute", "was", "becomes", "where-"),
+        "attribute": ("was", "becomes"),
+        "event": ("where-",),
+    }
+
+    def __init__(self, data: Mapping[str, Any] | None, *, trigger: d.AnyTrigger, offers: Offers) -> None:
+        self.trigger, self.offers = trigger, offers
+        super().__init__(data, offers=offers, given=self._given(trigger))
+
+    def _given(self, trigger: d.AnyTrigger) -> dict[str, Any]:
+        found: dict[str, Any] = {"kind": str(trigger.__struct_config__.tag)}
+        match trigger:
+            case d.BySegment():
+                found |= {"segment": str(trigger.segment), "change": trigger.change}
+            case d.ByAttribute():
+                found |= self.change_given(trigger.attribute, trigger.was, trigger.becomes)
+            case d.ByDate():
+                found |= {**self.moment_given(trigger.moment), "yearly": trigger.yearly, "late": trigger.late}
+            case d.ByEvent():
+                held = {is_.property: is_.values for is_ in trigger.where}
+                found |= {"event": trigger.event} | {
+                    f"where-{name}": value_shown(KINDS.get(kind, "text"), held.get(name, ()))
+                    for name, kind in self._asked(trigger.event).items()
+                }
+            case d.ByConsent():
+                found |= {"topic": str(trigger.topic), "change": trigger.change}
+            case d.ByEngagement():
+                found |= {"did": trigger.event, "mailing": str(trigger.mailing or "")}
+            case d.BySent():
+                found |= {"mailing": str(trigger.mailing)}
+        return found
+
+    def _asked(self, event: str) -> dict[str, str]:
+        """The properties that one asks about by value; dates are waited for instead."""
+        found = self.offers.events.get(event)
+        return {name: kind for name, kind in (found.properties if found else {}).items() if not kind.startswith("date")}
+
+    def build(self) -> None:
+        self.fields["kind"] = pick("People enter when", TRIGGERS, required=True)
+        offers = self.offers
+        match self.now("kind"):
+            case "segment":
+                self.fields["segment"] = pick(
+                    "Which segment", choices(offers.segments, "Choose a segment…", self.now("segment"))
+                )
+                self.fields["change"] = pick(
+                    "When they", [("enters", "enter it"), ("leaves", "leave it")], required=True
+                )
+            case "attribute":
+                chosen = str(self.now("attribute") or "")
+                offered = [("", "Choose…"), *offers.attributes_of()]
+                if chosen and chosen not in dict(offered):
+                    offered.append((chosen, f"{chosen} (removed)"))
+                self.fields["attribute"] = pick("Which value", offered)
+                self.change_fields(chosen)
+            case "date":
+                self.moment_fields(properties=False)
+                self.fields["yearly"] = forms.BooleanField(
+                    required=False, label="Every year (for birthdays; 29 February: the 28th where there is none)"
+                )
+                self.fields["late"] = pick(
+                    "Who gets such a date when that moment has passed already",
+                    [("skip", "does not enter"), ("enter", "enters at once, if the date itself is still ahead")],
+                    required=True,
+                )
+            case "event":
+                self.fields["event"] = event_field(offers, str(self.now("event") or ""))
+                for name, kind in self._asked(str(self.now("event") or "")).items():
+                    label = f"Only where {name.replace('_', ' ')} is"
+                    field = value_field(label, KINDS.get(kind, "text"), None, several=True)
+                    if field is not None:
+                        self.fields[f"where-{name}"] = field
+            case "consent":
+                self.fields["topic"] = pick(
+                    "To which topic", choices(offers.topics, "Choose a topic…", self.now("topic"))
+                )
+                self.fields["change"] = pick(
+                    "When consent is", [("given", "given"), ("withdrawn", "withdrawn")], required=True
+                )
+            case "engaged":
+                self.fields["did"] = pick("When they", [("clicked", "click"), ("opened", "open")], required=True)
+                self.fields["mailing"] = pick("In", choices(offers.mailings, "any campaign", self.now("mailing")))
+            case "sent":
+                self.fields["mailing"] = pick(
+                    "Which campaign", choices(offers.mailings, "Choose a campaign…", self.now("mailing"))
+                )
+
+    def order(self) -> Layout:
+        asked = tuple(name for name in self.fields if name.startswith("where-"))
+        return ("kind", *MomentFields.moment_layout, *ORDER, *asked)
+
+    def clean(self) -> dict[str, Any] | None:
+        super().clean()
+        typed = self.cleaned_data
+        kind = typed.get("kind")
+        needed = {"segment": "segment", "consent": "topic", "sent": "mailing"}.get(kind or "")
+        if needed and not uuid_or_none(typed.get(needed) or ""):
+            self.waits = f"Not kept yet: choose a {'campaign' if needed == 'mailing' else needed}."
+        if kind == "attribute":
+            typed |= self.changed(typed.get("attribute", ""))
+        if kind == "event":
+            typed["where"] = tuple(self._where(typed))
+        return typed
+
+    def _where(self, typed: dict[str, Any]) -> list[d.PropertyIs]:
+        event, fields = typed.get("event", ""), self._asked(typed.get("event", ""))
+        same = isinstance(self.trigger, d.ByEvent) and self.trigger.event == event
+        # What has no field here (a definition may ask more than a panel does) stays as it was.
+        found = [one for one in self.trigger.where if one.property not in fields] if same else []  # type: ignore[union-attr]
+        for name, kind in fields.items():
+            try:
+                held = values_from(KINDS.get(kind, "text"), None, typed.get(f"where-{name}"))
+            except BadValue as problem:
+                self.refuse(f"where-{name}", problem)
+                continue
+            if held:
+                found.append(d.PropertyIs(name, held))
+        return found
+
+    def made(self) -> d.AnyTrigger:  # noqa: PLR0911  one case a kind
+        typed = self.cleaned_data
+        match typed["kind"]:
+            case "segment":
+                return d.BySegment(uuid_or_none(typed["segment"]), typed["change"])  # type: ignore[arg-type]
+            case "attribute":
+                return d.ByAttribute(typed["attribute"], typed["was"], typed["becomes"])
+            case "date":
+                return d.ByDate(self.moment(typed), typed["yearly"], typed["late"])
+            case "event":
+                return d.ByEvent(typed["event"], typed["where"])
+            case "consent":
+                return d.ByConsent(uuid_or_none(typed["topic"]), typed["change"])  # type: ignore[arg-type]
+            case "engaged":
+                return d.ByEngagement(typed["did"], uuid_or_none(typed["mailing"]))
+            case "sent":
+                return d.BySent(uuid_or_none(typed["mailing"]))  # type: ignore[arg-type]
+        return d.ByHand()
+
+
+def with_trigger(definition: d.Definition, trigger: d.AnyTrigger) -> d.Definition:
+    """The journey with another way in. Where nobody has said how often, a date or an event lets in once for each."""
+    again = definition.reentry
+    keyed = isinstance(trigger, d.ByDate | d.ByEvent)
+    if type(trigger) is not type(definition.trigger):
+        if keyed and again == d.Reentry():
+            again = d.Reentry("per_key")
+        elif not keyed and again == d.Reentry("per_key"):
+            again = d.Reentry()
+    return change(definition, trigger=trigger, reentry=again)

@@ -1,0 +1,1 @@
+"""From draft to what runs: published, approved, held, and people moved from one version to the next."""
