@@ -41,6 +41,8 @@ function opened(panel) {
     build(form);
   }
   // Not where somebody only chose a step on the map, and goes on there.
+  const aside = panel.closest("aside");
+  if (aside) delete aside.dataset.entering;
   if (!panel.closest("[data-quiet]")) (panel.querySelector("[autofocus]") ?? panel.querySelector("h2"))?.focus();
 }
 
@@ -117,5 +119,11 @@ document.addEventListener("keydown", (event) => {
   else close(panel);
 });
 document.addEventListener("click", ({ target }) => {
+  // From the builder to its panel the keyboard is nowhere for a moment: whatever shows the panel anew takes it along.
+  const aside = target.closest("#panel-body [data-back]")?.closest("aside");
+  if (aside) {
+    aside.dataset.entering = "1";
+    aside.removeAttribute("data-quiet");
+  }
   if (target.closest("[data-panel-close]")) close(target.closest("#panel-body"));
 });

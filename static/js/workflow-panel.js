@@ -54,7 +54,7 @@ export class Panel {
     if (same(this.shown.part, now)) return;
     this.shown = { ...this.shown, part: now };
     // Where the keyboard is on its way into it, it still goes there.
-    if (!this.element.contains(document.activeElement)) this.open(this.shown.id, this.shown.enter);
+    if (!this.element.contains(document.activeElement)) this.open(this.shown.id, this.shown.enter || "entering" in this.element.dataset);
   }
 
   // Of a published step: everything its card had no room for.

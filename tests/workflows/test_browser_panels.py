@@ -131,7 +131,7 @@ def test_the_rule_of_a_way_is_built_with_the_very_builder_of_segments(page: Any,
     cases = step_of(workflow)["cases"]
     assert cases[0] == {"rule": None}
     assert [clause["attribute"] for clause in cases[1]["rule"]["root"]["all"]] == ["state", "city"]
-    assert page.evaluate("() => document.activeElement.id") == "panel-title"
+    page.wait_for_function("() => document.activeElement.id === 'panel-title'")
     page.get_by_role("button", name="Move way 2 up").click()
     page.wait_for_function("() => document.querySelector('[name=case-1]').value === 'From the state'")
 
