@@ -59,7 +59,7 @@ def appointment(parts: Parts) -> Json:
         "answer": _to(
             {
                 "kind": "wait_event", "name": "Do they confirm?", "event": confirmed, "same_key": False,
-                "since": "here", "timeout": {"days": 2},
+                "timeout": {"days": 2},
             },
             happened="done", timeout="again",
         ),
