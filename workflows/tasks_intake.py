@@ -55,8 +55,8 @@ def look() -> None:
     with reading.alone(LOOKING) as mine:
         if mine:
             looking.look(found)
-            if found.versions and (missed := looking.wake_missed()):
-                log.warning("%s people waited for what had ended", missed)
+            if found.versions:
+                looking.wake_missed()
             standing.look()
     with reading.alone() as mine:
         if mine:
