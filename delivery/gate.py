@@ -8,7 +8,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -70,6 +70,17 @@ class Reason(StrEnum):
     RENDER_FAILED = "render_failed"
 
 
+class Agreed(Protocol):
+    """Anybody values may go to under an agreement: a relay, the endpoint of a webhook."""
+
+    @property
+    def baa_party(self) -> str: ...
+    @property
+    def baa_signed_on(self) -> date | None: ...
+    @property
+    def baa_expires_on(self) -> date | None: ...
+
+
 class RelayFacts(msgspec.Struct, frozen=True):
     """The way out and the agreement under which it may be used (SEC-09, DLV-04)."""
 
@@ -80,9 +91,14 @@ class RelayFacts(msgspec.Struct, frozen=True):
     enforces_tls_onward: bool = False
 
     def agreement_in_force(self, day: date) -> bool:
-        if not self.baa_party or self.baa_signed_on is None or self.baa_signed_on > day:
-            return False
-        return self.baa_expires_on is None or day <= self.baa_expires_on
+        return agreement_in_force(self, day)
+
+
+def agreement_in_force(other: Agreed, day: date) -> bool:
+    """Whether there is a business associate agreement with somebody that day (SEC-09)."""
+    if not other.baa_party or other.baa_signed_on is None or other.baa_signed_on > day:
+        return False
+    return other.baa_expires_on is None or day <= other.baa_expires_on
 
 
 class MessageFacts(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from content.models import Template
 from content.queries import draft_of
 from core import clock
 from core.sensitivity import Sensitivity, highest
+from delivery.gate import agreement_in_force
 from delivery.models import Sender
 from segments import catalog as catalogs
 from segments import queries as segments
@@ -26,7 +27,6 @@ from segments.models import Segment
 from segments.rules import Rule, parse
 from workflows.language import definition as d
 from workflows.models import Endpoint, EventType, Workflow, WorkflowVersion
-from workflows.webhooks.sending import agreement_in_force
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from core import clock
 from core.errors import DomainError
+from delivery.gate import agreement_in_force
 from workflows import endpoints
 from workflows.forms.effects import EndpointForm
 from workflows.models import Call, Endpoint, Workflow
@@ -28,7 +29,7 @@ def endpoint_list(request: StaffRequest) -> HttpResponse:
     today = clock.now().date()
     rows = Endpoint.objects.filter(removed_at=None).order_by("name", "pk")
     found = rows.annotate(waiting=Count("calls", filter=_WAITING), failed=Count("calls", filter=_FAILED))
-    shown = [{"endpoint": one, "agreement": sending.agreement_in_force(one, today)} for one in found]
+    shown = [{"endpoint": one, "agreement": agreement_in_force(one, today)} for one in found]
     return render(request, "workflows/endpoints.html", {"rows": shown})
 
 
@@ -70,7 +71,7 @@ def _page(request: StaffRequest, endpoint: Endpoint, form: EndpointForm, **more:
         "trouble": sending.words(last.trouble) if last else "",
         "last": last,
         "journeys": _journeys(endpoint),
-        "agreement": sending.agreement_in_force(endpoint, clock.now().date()),
+        "agreement": agreement_in_force(endpoint, clock.now().date()),
     }
     return render(request, "workflows/endpoint.html", shown | more)
 

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from audit.commands import record
 from contacts.records import Record
 from core import clock
 from core.actors import SYSTEM
+from delivery.gate import agreement_in_force
 from phi.errors import SealBroken
 from workflows.errors import BadAddress
 from workflows.intake.reading import alone
@@ -71,13 +72,6 @@ WIRE = Wire()
 
 def words(code: str) -> str:
     return WORDS.get(code, "The endpoint could not be told.")
-
-
-def agreement_in_force(endpoint: Endpoint, day: date) -> bool:
-    """Whether values may go there that day (SEC-09)."""
-    if not endpoint.baa_party or endpoint.baa_signed_on is None or endpoint.baa_signed_on > day:
-        return False
-    return endpoint.baa_expires_on is None or day <= endpoint.baa_expires_on
 
 
 @dataclass(frozen=True, slots=True)
