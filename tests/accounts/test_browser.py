@@ -140,7 +140,8 @@ def test_a_copied_passkey_that_was_not_unlocked_opens_nothing(page: Any) -> None
 def test_what_a_page_asks_by_itself_is_marked_so_that_it_keeps_no_session_alive(page: Any) -> None:
     sign_in(page, UserFactory())
     page.goto(reverse("accounts:profile"))
-    attributes = {"hx-get": "/account/profile", "hx-swap": "none"}
+    # Aimed at the body: a whole page in answer to a fragment would load this one anew, buttons and all.
+    attributes = {"hx-get": "/account/profile", "hx-swap": "none", "hx-target": "body"}
     for trigger in ("every 300ms", "click"):
         page.evaluate(
             """(attributes) => {
