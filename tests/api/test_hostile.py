@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from rest_framework.exceptions import ParseError
 
 from accounts.policy import Action
+from core.api import parsing
 from core.api.throttling import PerToken
 from tests.accounts.factories import api_token
 from tests.accounts.routes import OPERATIONS, Route
@@ -25,6 +27,12 @@ BODIES: dict[str, tuple[bytes, str]] = {
     "not a number": (b'{"values": {"age": NaN}, "name": NaN}', JSON),
     "beyond all numbers": (b'{"values": {"age": 1e999}, "name": -Infinity}', JSON),
     "more digits than Python reads": (b'{"name": ' + b"9" * 10_000 + b"}", JSON),
+    "numbers beyond the database": (
+        b'{"revision": %d, "name": %d, "percent": %d, "at": %d, "values": {"age": -%d}}' % ((10**40,) * 5),
+        JSON,
+    ),
+    "a name twice": (b'{"name": "x", "values": {"age": 1}, "name": "y"}', JSON),
+    "a name twice further in": (b'{"name": "x", "values": [{"age": {"a": 1, "a": 1}}]}', JSON),
     "no character": (b'{"name": "\\u0000", "values": {"\\u0000": "\\u0000"}}', JSON),
     "a list": (b'[{"values": {}}]', JSON),
     "a list in a list": (b"[[]]", JSON),
@@ -80,7 +88,19 @@ def _what_is_wrong(answer: Any) -> str:
     return "" if shape else f"{answer.status_code} in another shape"
 
 
-@pytest.mark.parametrize("body", ["lists nested deep", "half a character as a key", "not a number", "not UTF-8"])
+NO_JSON = [
+    "lists nested deep",
+    "half a character as a key",
+    "not a number",
+    "beyond all numbers",
+    "more digits than Python reads",
+    "a name twice",
+    "a name twice further in",
+    "not UTF-8",
+]
+
+
+@pytest.mark.parametrize("body", NO_JSON)
 @pytest.mark.parametrize("route", [r for r, verb in WRITES if verb == "POST" and "<" not in r.pattern], ids=str)
 def test_what_is_no_json_is_said_to_be_none(route: Route, body: str, machine: dict[str, str]) -> None:
     answer = Client().post(route.path, BODIES[body][0], JSON, headers=machine)
@@ -88,15 +108,32 @@ def test_what_is_no_json_is_said_to_be_none(route: Route, body: str, machine: di
 
 
 def test_the_deepest_that_is_taken_is_as_deep_as_said() -> None:
-    import io
+    def nested(levels: int) -> bytes:
+        return b"[" * levels + b"]" * levels
 
-    from rest_framework.exceptions import ParseError
-
-    from core.api.parsing import MAX_DEPTH, JsonParser
-
-    def nested(levels: int) -> io.BytesIO:
-        return io.BytesIO(b"[" * levels + b"]" * levels)
-
-    assert JsonParser().parse(nested(MAX_DEPTH))
+    assert parsing.read(nested(parsing.MAX_DEPTH))
     with pytest.raises(ParseError, match="nested too deep"):
-        JsonParser().parse(nested(MAX_DEPTH + 1))
+        parsing.read(nested(parsing.MAX_DEPTH + 1))
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"a": "secret", "a": 2}', "The name “a” stands twice in the same object."),
+        (b'{"x": [0, {"b": {"a": 1, "a": "secret"}}]}', "“a” stands twice in the same object in “b” in item 2 in “x”."),
+        (b'{"x": {"b": 1, "b": 2}, "x": "secret"}', "The name “x” stands twice in the same object."),
+        (b'{"%s": 1, "%s": 1}' % (b"n" * 9_000, b"n" * 9_000), f"The name “{'n' * 40}…” stands twice"),
+        (b'{"a\\u0000\\u202e": 1, "a\\u0000\\u202e": 1}', "The name “a··” stands twice"),
+        (b'{"\\u0061": 1, "a": 1}', "The name “a” stands twice"),
+    ],
+)
+def test_a_name_that_stands_twice_is_named_by_its_place_and_no_value_is_repeated(body: bytes, said: str) -> None:
+    with pytest.raises(ParseError) as refused:
+        parsing.read(body)
+    assert said in str(refused.value.detail)
+    assert "secret" not in str(refused.value.detail)
+    assert len(str(refused.value.detail)) < 500
+
+
+def test_a_name_may_stand_in_several_objects() -> None:
+    assert parsing.read(b'[{"a": {"a": 1}}, {"a": 2}]') == [{"a": {"a": 1}}, {"a": 2}]

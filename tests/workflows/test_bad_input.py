@@ -80,10 +80,10 @@ BAD: dict[str, Any] = {
 
 @pytest.mark.parametrize("what", BAD)
 def test_what_cannot_be_read_is_refused_in_words_and_fast(what: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(BadDefinition) as refused:
         parsing.parse(BAD[what])
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     text = str(refused.value)
     assert text.endswith(".")
     assert "Traceback" not in text
@@ -100,27 +100,9 @@ def test_every_step_that_cannot_be_read_is_named() -> None:
     assert [part["step"] for part in refused.value.fields["definition"]] == ["", "bad", "worse"]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        '{"steps": {"a": {"kind": "end"}, "a": {"kind": "wait"}}}',
-        '{"start": "a", "start": "b"}',
-        '{"start": NaN}',
-        "{",
-        "",
-        b"\xff\xfe",
-        "[" * 200_000,
-        '{"only": ' * 50_000,
-    ],
-)
-def test_a_file_that_is_no_definition_is_refused(text: str | bytes) -> None:
-    with pytest.raises(BadDefinition):
-        parsing.parse_json(text)
-
-
 def test_what_was_read_is_written_the_same() -> None:
     definition = parsing.parse({"start": "a", "steps": {"a": {"kind": "wait", "span": {"hours": 2}}}})
-    assert parsing.parse_json(json.dumps(to_json(definition))) == definition
+    assert parsing.parse(json.loads(json.dumps(to_json(definition)))) == definition
 
 
 @pytest.mark.django_db
@@ -133,9 +115,9 @@ def test_the_largest_graphs_are_checked_at_once() -> None:
         shares = [{"percent": 5}] * 20
         steps[str(n)] = {"kind": "split", "shares": shares, "exits": onward}
     assert set(steps) == set(everything)
-    began = time.perf_counter()
+    began = time.process_time()
     found = checks.check(parsing.parse(graph("0", steps)))
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     assert any(problem.field == "exits" for problem in found)
     assert checks.check(parsing.parse(graph("0", chain(199)))) != []  # the last leads nowhere there is
     assert checks.check(parsing.parse(graph("0", {**chain(199), "199": {"kind": "end"}}))) == []
@@ -154,7 +136,7 @@ def test_ten_thousand_steps_go_through_the_graph_without_recursion() -> None:
 def test_hostile_bodies_leave_nothing_behind(client: Client) -> None:
     _, headers = api_token(["workflows.view", "workflows.edit", "workflows.run"])
 
-    def ask(method: str, path: str, body: str) -> int:
+    def ask(method: str, path: str, body: str | bytes) -> int:
         answer = getattr(client, method)(f"/api/v1/workflows{path}", body, "application/json", headers=headers)
         said = answer.json()["error"]
         assert said["message"]
@@ -171,6 +153,13 @@ def test_hostile_bodies_leave_nothing_behind(client: Client) -> None:
         json.dumps({"name": "x", "definition": graph("0", chain(10_000))}),
         '{"name": "x", "definition": {"steps": {"a": {"kind": "split", "shares": [{"percent": 1e999}]}}}}',
         '{"name": "x", "definition": {"start": "\\ud800"}}',
+        '{"name": "x", "definition": {"start": NaN}}',
+        '{"name": "x", "definition": {"steps": {"a": {"kind": "end"}, "a": {"kind": "wait"}}}}',
+        '{"name": "x", "definition": {"start": "a", "start": "b"}}',
+        '{"name": "x", "definition": {"steps": {"a": {"kind": "split", "seed": ' + "9" * 300 + "}}}}",
+        '{"name": "x", "definition": ' + '{"only": ' * 50_000,
+        b'{"name": "x", "definition": {"start": "\xff\xfe"}}',
+        "",
         "{",
     ):
         assert ask("post", "", body) == 400, body[:80]
@@ -180,6 +169,8 @@ def test_hostile_bodies_leave_nothing_behind(client: Client) -> None:
         '{"definition": 5}',
         '{"definition": {"steps": {"a": {"kind": "nap"}}}}',
         '{"revision": "x", "definition": {}}',
+        '{"revision": 1e999, "definition": {}}',
+        '{"revision": 1, "revision": 2, "definition": {}}',
         "{}",
     ):
         assert ask("put", f"/{kept['id']}/definition", body) == 400

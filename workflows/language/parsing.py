@@ -4,7 +4,6 @@ Nothing about its form is believed: size and depth are looked at before anything
 What a definition that can be read lacks or gets wrong is workflows.language.checks' matter.
 """
 
-import json
 import math
 import re
 from collections.abc import Sequence
@@ -70,30 +69,6 @@ def parse(raw: object) -> Definition:
     if problems:
         raise BadDefinition(said(problems), problems)
     return Definition(**{name: getattr(held, name) for name, held in frame.items()}, steps=read)
-
-
-def parse_json(text: str | bytes) -> Definition:
-    """The same from JSON as text: a file from version control. Raises BadDefinition."""
-    if len(text) > MAX_BYTES:
-        raise BadDefinition(f"A definition takes at most {MAX_BYTES // 2**20} MB, and this one is beyond.")
-    try:
-        raw = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
-    except RecursionError:
-        raise BadDefinition(f"This is nested more than {MAX_DEPTH} deep.") from None
-    except (ValueError, UnicodeDecodeError):
-        raise BadDefinition("This is not JSON (RFC 8259).") from None
-    return parse(raw)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise BadDefinition("A name stands twice in the same object: two steps with one id, or a part said twice.")
-    return found
-
-
-def _no_number(name: str) -> Any:
-    raise ValueError(name)
 
 
 def _bounded(raw: object) -> None:

@@ -1,6 +1,5 @@
 """The canvas: its page, and the draft as JSON in and out."""
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -8,9 +7,11 @@ from django.contrib import messages
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
+from rest_framework.exceptions import ParseError
 
 from accounts.policy import Action
 from accounts.requests import StaffRequest, may
+from core.api import parsing as bodies
 from core.errors import DomainError
 from workflows import commands, drawing
 from workflows.errors import BadDefinition
@@ -54,9 +55,11 @@ def _given(body: bytes) -> dict[str, Any]:
     if len(body) > parsing.MAX_BYTES:
         raise BadDefinition("This journey is too large to be kept.")
     try:
-        given = json.loads(body)
+        given = bodies.read(body)
         return {"definition": given["definition"], "revision": int(given["revision"])}
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except ParseError as refusal:
+        raise BadDefinition(str(refusal.detail)) from None
+    except (ValueError, TypeError, KeyError, OverflowError):
         raise BadDefinition("A draft is sent with its revision and its definition.") from None
 
 
