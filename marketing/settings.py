@@ -249,6 +249,10 @@ WORKFLOWS_SLICE_SECONDS = 10
 WORKFLOWS_PARALLEL = int(os.environ.get("CARILLON_WORKFLOWS_PARALLEL", "2"))
 #: workflows: happenings are forgotten after this long.
 WORKFLOWS_HAPPENING_DAYS = int(os.environ.get("CARILLON_HAPPENING_DAYS", "730"))
+#: workflows: so are webhook calls that have ended, notices somebody has seen to, and simulations that are over.
+WORKFLOWS_CALL_DAYS = int(os.environ.get("CARILLON_CALL_DAYS", "90"))
+WORKFLOWS_NOTICE_DAYS = int(os.environ.get("CARILLON_NOTICE_DAYS", "730"))
+WORKFLOWS_SIMULATION_DAYS = int(os.environ.get("CARILLON_SIMULATION_DAYS", "365"))
 
 #: phi.keyring: the provider class and, for the local one, its file (0600; never in the database or its backups).
 PHI_KEY_PROVIDER = os.environ.get("CARILLON_KEY_PROVIDER", "phi.providers.LocalKeyFile")

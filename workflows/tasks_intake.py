@@ -67,5 +67,9 @@ def look() -> None:
 
 @shared_task(name="workflows.purge")
 def purge() -> None:
-    """Forget what happened longer ago than the deployment keeps it."""
-    forgetting.purge(clock.now() - timedelta(days=settings.WORKFLOWS_HAPPENING_DAYS))
+    """Forget what is over for longer than the deployment keeps it."""
+    now = clock.now()
+    forgetting.purge(now - timedelta(days=settings.WORKFLOWS_HAPPENING_DAYS))
+    forgetting.purge_calls(now - timedelta(days=settings.WORKFLOWS_CALL_DAYS))
+    forgetting.purge_notices(now - timedelta(days=settings.WORKFLOWS_NOTICE_DAYS))
+    forgetting.purge_simulations(now - timedelta(days=settings.WORKFLOWS_SIMULATION_DAYS))

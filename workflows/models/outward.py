@@ -58,7 +58,10 @@ class Call(models.Model):
     at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["due_at"], name="call_due", condition=Q(state="waiting"))]
+        indexes = [
+            models.Index(fields=["due_at"], name="call_due", condition=Q(state="waiting")),
+            models.Index(fields=["at"], name="call_ended", condition=~Q(state="waiting")),
+        ]
 
     def __str__(self) -> str:
         return f"Call {self.pk}"
@@ -81,7 +84,10 @@ class Notice(models.Model):
     done_by = models.UUIDField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["at"], name="notice_open", condition=Q(done_at__isnull=True))]
+        indexes = [
+            models.Index(fields=["at"], name="notice_open", condition=Q(done_at__isnull=True)),
+            models.Index(fields=["done_at"], name="notice_done", condition=Q(done_at__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return f"Notice {self.pk}"

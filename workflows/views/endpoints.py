@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import Count, Q
 from django.http import HttpResponse
@@ -70,6 +71,7 @@ def _page(request: StaffRequest, endpoint: Endpoint, form: EndpointForm, **more:
         "counts": counts,
         "trouble": sending.words(last.trouble) if last else "",
         "last": last,
+        "days": settings.WORKFLOWS_CALL_DAYS,
         "journeys": _journeys(endpoint),
         "agreement": agreement_in_force(endpoint, clock.now().date()),
     }
