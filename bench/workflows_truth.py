@@ -82,7 +82,7 @@ def world(setting: Any, seed: int, passed: "Counter[str]") -> None:
     random_ = random.Random(seed)
     both, drawer = Both(setting), Drawer(random_, setting)
     with both.held():
-        both.begin("inner", drawer.definition(trigger={"kind": "manual"}, inner=True))
+        both.begin("inner", drawer.definition(trigger={"kind": "manual", "chosen_by": "phi"}, inner=True))
         setting.inner_id = str(both.workflows["inner"].pk)
         both.begin("main", drawer.definition())
         both.add_people([drawn_person(random_) for _ in range(4)])

@@ -60,6 +60,10 @@ class UnknownEvent(DomainError):
     status = 400
 
 
+class ChosenByMore(DomainError):
+    """A segment says more of people than the journey says that lets them in."""
+
+
 class BadAddress(DomainError):
     """A webhook may not go there (IDN-18)."""
 

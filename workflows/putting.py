@@ -15,6 +15,7 @@ from segments.models import Segment
 from workflows import enrolling, queries
 from workflows.errors import NotPossibleNow
 from workflows.intake.reading import alone
+from workflows.language import choosing
 from workflows.models import Cursor, Enrolment, Workflow
 
 #: People one transaction puts on.
@@ -30,9 +31,11 @@ def _source(workflow_id: UUID, segment_id: UUID) -> str:
 
 @transaction.atomic
 def begin(workflow: Workflow, segment: Segment, *, by: By) -> None:
-    """Have a job put on whoever is in the segment then, all as of now. Raises NotPossibleNow."""
-    if queries.live_version(workflow) is None:
+    """Have a job put on whoever is in the segment then, all as of now. Raises NotPossibleNow, ChosenByMore."""
+    version = queries.live_version(workflow)
+    if version is None:
         raise NotPossibleNow("Nobody can enter this journey now: publish it first.")
+    choosing.refuse_segment(version, segment.pk)
     _, new = Cursor.objects.get_or_create(source=_source(workflow.pk, segment.pk), defaults={"at": clock.now()})
     if not new:
         raise NotPossibleNow("The people of this segment are being put on already. Look again in a minute.")
@@ -55,7 +58,7 @@ def _put_on(workflow_id: UUID, segment_id: UUID) -> int:
         workflow = Workflow.objects.get(pk=workflow_id)
         people = segments.audience(segments.rule_of(Segment.objects.get(pk=segment_id)))
         for start in range(0, len(people), CHUNK):
-            entered += _some(workflow, people[start : start + CHUNK], begun.at)
+            entered += _some(workflow, segment_id, people[start : start + CHUNK], begun.at)
     except (DomainError, Segment.DoesNotExist):  # stopped, archived or made senseless meanwhile: it ends here
         pass
     begun.delete()
@@ -63,10 +66,11 @@ def _put_on(workflow_id: UUID, segment_id: UUID) -> int:
 
 
 @transaction.atomic
-def _some(workflow: Workflow, people: list[UUID], at: datetime) -> int:
+def _some(workflow: Workflow, segment_id: UUID, people: list[UUID], at: datetime) -> int:
     version = queries.live_version(workflow)
     if version is None:
         raise NotPossibleNow("Nobody can enter this journey now.")
+    choosing.refuse_segment(version, segment_id)  # another version may be live by now, or the segment another one
     there = Enrolment.objects.filter(workflow=workflow, contact_id__in=people, entered_at=at)
     done = set(there.values_list("contact_id", flat=True))
     entries = [enrolling.Entry(who) for who in people if who not in done]

@@ -12,6 +12,8 @@ TROUBLES: dict[str, str] = {
     "bad_value": "The value does not fit the attribute. Correct the step or the event that brought it, and try again.",
     "call_failed": "The other system did not take the call, though it was tried often. Try again once it answers, or "
     "skip the step.",
+    "chosen_by_more": "What sorts people here is more sensitive than the journey they should enter says of those it "
+    "takes. Say there by what people are chosen and publish it, then try again; or skip the step.",
     "endpoint_gone": "The webhook's endpoint was removed. Publish a version that names another one, or skip the step.",
     "failed": "Something unforeseen went wrong at this step. Try again; if it stays, tell whoever runs Carillon.",
     "journey_closed": "The journey they should enter takes nobody now. Publish it and try again, or skip the step.",

@@ -59,7 +59,7 @@ class Ahead:
     def foretold(self) -> Trace:
         """The journey as the simulator sees it."""
         drawer = Slow(self.random, self.setting)
-        self.definition = drawer.definition(trigger={"kind": "manual"}, inner=True)
+        self.definition = drawer.definition(trigger={"kind": "manual", "chosen_by": "phi"}, inner=True)
         self.definition["reentry"] = {"kind": "never"}
         self.both.now = START - timedelta(hours=1)  # what people come with is no change since they entered
         self.both.begin("main", self.definition)

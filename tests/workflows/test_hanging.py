@@ -23,7 +23,8 @@ def test_nothing_about_health_hangs_on_a_click_in_another_journey_by_entering_a_
     kept = segments.start_list(name="Keen", by=marketer())
     quiet = linear(mail())
     tells = linear(
-        mail(template=TemplateFactory(html=GOOD_HTML.replace("Hello", "{{ conditions }}"), purpose=Purpose.TREATMENT))
+        mail(template=TemplateFactory(html=GOOD_HTML.replace("Hello", "{{ conditions }}"), purpose=Purpose.TREATMENT)),
+        trigger={"kind": "manual", "chosen_by": "phi"},
     )
 
     def by(step: Json) -> Json:

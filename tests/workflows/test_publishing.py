@@ -247,7 +247,7 @@ def test_who_drew_it_has_a_hand_in_it_also_as_a_copy_and_where_it_ran_before_it_
 
 
 def test_what_is_approved_is_checked_again_as_things_are_by_then(sensitive: Workflow) -> None:
-    other = make_workflow()
+    other = make_workflow(linear(wait(days=1), end(), trigger={"kind": "manual", "chosen_by": "phi"}))
     into_it = {
         **sensitive.draft,
         "steps": {**sensitive.draft["steps"], "letter": {"kind": "enter", "workflow": str(other.pk)}},

@@ -46,7 +46,7 @@ class Truth(RuleBasedStateMachine):
     def begin(self, random_: random.Random) -> None:
         self.random = random_
         self.drawer = Drawer(random_, self.setting)
-        self.both.begin("inner", self.drawer.definition(trigger={"kind": "manual"}, inner=True))
+        self.both.begin("inner", self.drawer.definition(trigger={"kind": "manual", "chosen_by": "phi"}, inner=True))
         self.setting.inner_id = str(self.both.workflows["inner"].pk)
         self.both.begin("main", self.drawer.definition())
         self.both.add_people([drawn_person(random_) for _ in range(4)])

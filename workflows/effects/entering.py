@@ -1,4 +1,7 @@
-"""Have people enter another journey as well; its own rules decide who does."""
+"""Have people enter another journey as well; its own rules decide who does.
+
+Nobody does where more sorts them here than the other journey says that lets people in: its mails would rest on it.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,6 +10,7 @@ from uuid import UUID
 from core.actors import By
 from segments.errors import RuleError
 from workflows.effects.acts import Act, Applied
+from workflows.engine import plans
 from workflows.enrolling import Entry, enrol
 from workflows.errors import NotComplete, NotPossibleNow
 from workflows.language.definition import Enter
@@ -26,11 +30,25 @@ def enter(acts: Sequence[Act], now: datetime, by: By) -> Applied:
     )
     versions = {version.workflow_id: version for version in live}
     trouble: dict[int, str] = {}
-    for wanted, own in sorted(groups.items(), key=lambda group: str(group[0])):
-        code = _entered(versions.get(wanted) if wanted else None, own, now, by)
+    for wanted, asked in sorted(groups.items(), key=lambda group: str(group[0])):
+        version = versions.get(wanted) if wanted else None
+        too_much = _sorted_by_more(version, asked) if version else set()
+        trouble.update(dict.fromkeys(too_much, "chosen_by_more"))
+        own = [act for act in asked if act.row.id not in too_much]
+        code = _entered(version, own, now, by) if own else ""
         if code:
             trouble.update({act.row.id: code for act in own})
     return Applied({}, trouble)
+
+
+def _sorted_by_more(version: WorkflowVersion, acts: Sequence[Act]) -> set[int]:
+    """Those whom something sorts that is more sensitive than what the version says. One statement, as long as nothing
+    changed: the plan they come from is as of their claim."""
+    there = plans.running(version.pk)
+    there.refresh()
+    steps = {(act.row.version_id, act.step_id) for act in acts}
+    more = {(pk, step) for pk, step in steps if plans.running(pk).sorted_by(step).rank > there.says.rank}
+    return {act.row.id for act in acts if (act.row.version_id, act.step_id) in more}
 
 
 def _entered(version: WorkflowVersion | None, acts: Sequence[Act], now: datetime, by: By) -> str:

@@ -16,6 +16,7 @@ class Row(NamedTuple):
 
     id: int
     workflow_id: UUID
+    version_id: UUID
     contact_id: UUID
     contact_number: int
     sequence: int

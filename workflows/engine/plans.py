@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection
 
 from contacts.models import Attribute
+from core.sensitivity import Sensitivity
 from segments import catalog as catalogs
 from segments.catalog import Catalog
 from segments.errors import RuleError
@@ -17,7 +18,9 @@ from segments.frames import kinds_of
 from segments.rules import parse
 from segments.tree import Rule
 from workflows import happenings
+from workflows.language import choosing, tiers
 from workflows.language.definition import Branch, ByDate, Definition, Goal, GoalExit, SegmentLeft, from_json
+from workflows.language.names import Names
 from workflows.models import EventType, VersionMail, WorkflowVersion
 from workflows.versions import approval
 
@@ -45,6 +48,8 @@ class Plan:
     _rules: dict[str, tuple[Asked, ...] | RuleError] = field(default_factory=dict)
     #: Why nobody may be taken further, a code of workflows.troubles; as of the last refresh.
     trouble: str = ""
+    _sorted_by: dict[str, Sensitivity] = field(default_factory=dict)
+    _says: Sensitivity | None = None
     _stamp: object = None
     _catalog: Catalog | None = None
 
@@ -57,9 +62,24 @@ class Plan:
         stamp = _stamp()
         if stamp != self._stamp:
             self._rules.clear()
+            self._sorted_by.clear()
+            self._says = None
             version = WorkflowVersion.objects.filter(pk=self.version_id).first() if self.version_id else None
             self.trouble = approval.trouble(version) if version else ""
         self._stamp, self._catalog = stamp, None
+
+    def sorted_by(self, step_id: str) -> Sensitivity:
+        """How sensitive what sorts whom this step has enter another journey is, as of the last refresh."""
+        if step_id not in self._sorted_by:
+            self._sorted_by[step_id] = choosing.sorted_by(self.definition, Names.load(self.definition), step_id)
+        return self._sorted_by[step_id]
+
+    @property
+    def says(self) -> Sensitivity:
+        """How sensitive the journey says that being on it is, as of the last refresh."""
+        if self._says is None:
+            self._says = tiers.let_in(self.definition, Names.load(self.definition))
+        return self._says
 
     @property
     def keyed(self) -> bool:

@@ -44,6 +44,10 @@ class Traveller:
         return self.row.workflow_id
 
     @property
+    def version_id(self) -> UUID:
+        return self.row.version_id
+
+    @property
     def contact_id(self) -> UUID:
         return self.row.contact_id
 

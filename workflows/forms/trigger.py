@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django import forms
 
 from contacts.errors import BadValue
+from core.sensitivity import Sensitivity
 from workflows.forms.steps import KINDS, Layout, change, pick, uuid_or_none, value_field, value_shown, values_from
 from workflows.forms.times import ChangeFields, MomentFields, event_field
 from workflows.language import definition as d
@@ -22,6 +23,12 @@ TRIGGERS: Choices = [
     ("manual", "Only by hand, by a list, by the API or from another journey"),
 ]
 
+CHOSEN_BY: Choices = [
+    ("identity", "Nothing of their health"),
+    ("phi", Sensitivity.PHI.label),
+    ("special", Sensitivity.SPECIAL.label),
+]
+
 #: The fields behind the kind and the moment, whichever are there.
 ORDER = ("yearly", "late", "segment", "did", "mailing", "attribute", "was", "becomes", "topic", "change", "event")
 
@@ -33,7 +40,10 @@ class TriggerForm(MomentFields, ChangeFields):
         "trigger.moment": "date",
         "trigger.moment.at": "at",
         "trigger.where": "event",
-        **{f"trigger.{name}": name for name in ("segment", "event", "attribute", "was", "becomes", "topic", "mailing")},
+        **{
+            f"trigger.{name}": name
+            for name in ("segment", "event", "attribute", "was", "becomes", "topic", "mailing", "chosen_by")
+        },
     }
     drawn_for: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "kind": ("change", "event", "attribute", "was", "becomes", "where-"),
@@ -66,6 +76,8 @@ class TriggerForm(MomentFields, ChangeFields):
                 found |= {"did": trigger.event, "mailing": str(trigger.mailing or "")}
             case d.BySent():
                 found |= {"mailing": str(trigger.mailing)}
+            case d.ByHand():
+                found |= {"chosen_by": trigger.chosen_by}
         return found
 
     def _asked(self, event: str) -> dict[str, str]:
@@ -122,10 +134,17 @@ class TriggerForm(MomentFields, ChangeFields):
                 self.fields["mailing"] = pick(
                     "Which campaign", choices(offers.mailings, "Choose a campaign…", self.now("mailing"))
                 )
+            case "manual":
+                self.fields["chosen_by"] = pick(
+                    "People are chosen by",
+                    CHOSEN_BY,
+                    help="What whoever puts them on it goes by: staff, a segment, another journey. Nobody enters by "
+                    "more than is said here. From health information on, a second person approves the journey.",
+                )
 
     def order(self) -> Layout:
         asked = tuple(name for name in self.fields if name.startswith("where-"))
-        return ("kind", *MomentFields.moment_layout, *ORDER, *asked)
+        return ("kind", *MomentFields.moment_layout, *ORDER, "chosen_by", *asked)
 
     def clean(self) -> dict[str, Any] | None:
         super().clean()
@@ -172,7 +191,7 @@ class TriggerForm(MomentFields, ChangeFields):
                 return d.ByEngagement(typed["did"], uuid_or_none(typed["mailing"]))
             case "sent":
                 return d.BySent(uuid_or_none(typed["mailing"]))  # type: ignore[arg-type]
-        return d.ByHand()
+        return d.ByHand(typed["chosen_by"] or "identity")
 
 
 def with_trigger(definition: d.Definition, trigger: d.AnyTrigger) -> d.Definition:

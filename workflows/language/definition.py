@@ -103,7 +103,12 @@ class BySent(Trigger, frozen=True, tag="sent"):
 
 
 class ByHand(Trigger, frozen=True, tag="manual"):
-    """By staff, by a list, by the API or from another journey: which all triggers allow besides."""
+    """By staff, by a list, by the API or from another journey: which all triggers allow besides.
+
+    `chosen_by`: how sensitive what they go by is, who choose the people. Nobody may enter from elsewhere by more.
+    """
+
+    chosen_by: Literal["identity", "phi", "special"] = "identity"
 
 
 AnyTrigger = BySegment | ByAttribute | ByDate | ByEvent | ByConsent | ByEngagement | BySent | ByHand

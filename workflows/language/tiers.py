@@ -29,11 +29,6 @@ def _event(name: str, names: Names) -> Sensitivity:
     return found.tier if found else Sensitivity.PHI
 
 
-def _segment(segment: object, names: Names) -> Sensitivity:
-    """By what its rule asks today: the tier a segment was saved with may be of yesterday."""
-    return rule_tier({"version": VERSION, "root": {"all": [{"segment": str(segment), "op": "in"}]}}, names)
-
-
 def rule_tier(raw: object, names: Names) -> Sensitivity:
     if raw is None:
         return Sensitivity.PUBLIC
@@ -43,11 +38,11 @@ def rule_tier(raw: object, names: Names) -> Sensitivity:
         return Sensitivity.PHI
 
 
-def trigger_tier(trigger: d.AnyTrigger, names: Names) -> Sensitivity:
+def trigger_tier(trigger: d.AnyTrigger, names: Names) -> Sensitivity:  # noqa: PLR0911  one case a kind
     """How sensitive it is that this let somebody in."""
     match trigger:
         case d.BySegment():
-            return _segment(trigger.segment, names)
+            return segment_tier(trigger.segment, names)
         case d.ByAttribute():
             return attribute_tier(trigger.attribute, names)
         case d.ByDate():
@@ -57,7 +52,19 @@ def trigger_tier(trigger: d.AnyTrigger, names: Names) -> Sensitivity:
         case d.BySent():
             mailing = names.catalog.mailings.get(trigger.mailing)
             return mailing.tier if mailing else Sensitivity.PHI
+        case d.ByHand():
+            return Sensitivity(trigger.chosen_by)
     return Sensitivity.IDENTITY
+
+
+def let_in(definition: d.Definition, names: Names) -> Sensitivity:
+    """How sensitive it is that somebody is on this journey: what lets in, and who may enter; at least identity."""
+    return highest(Sensitivity.IDENTITY, trigger_tier(definition.trigger, names), rule_tier(definition.only, names))
+
+
+def segment_tier(segment: object, names: Names) -> Sensitivity:
+    """By what its rule asks today: the tier a segment was saved with may be of yesterday."""
+    return rule_tier({"version": VERSION, "root": {"all": [{"segment": str(segment), "op": "in"}]}}, names)
 
 
 def step_tier(step: d.AnyStep, names: Names) -> Sensitivity:
@@ -80,17 +87,22 @@ def tier_of(definition: d.Definition, names: Names | None = None) -> Sensitivity
     return highest(Sensitivity.IDENTITY, *_tiers(definition, names))
 
 
+def exit_tier(way: d.AnyExit, names: Names) -> Sensitivity:
+    """How sensitive what is that takes people out by this exit."""
+    match way:
+        case d.SegmentLeft():
+            return segment_tier(way.segment, names)
+        case d.EventExit():
+            return _event(way.event, names)
+        case d.GoalExit():
+            return rule_tier(way.rule, names)
+    return Sensitivity.PUBLIC
+
+
 def _tiers(definition: d.Definition, names: Names) -> Iterator[Sensitivity]:
-    yield trigger_tier(definition.trigger, names)
-    yield rule_tier(definition.only, names)
+    yield let_in(definition, names)
     for way in definition.exits:
-        match way:
-            case d.SegmentLeft():
-                yield _segment(way.segment, names)
-            case d.EventExit():
-                yield _event(way.event, names)
-            case d.GoalExit():
-                yield rule_tier(way.rule, names)
+        yield exit_tier(way, names)
     for step in definition.steps.values():
         yield step_tier(step, names)
         if isinstance(step, d.Mail) and (template := names.templates.get(step.template)):  # type: ignore[arg-type]
@@ -104,18 +116,18 @@ def problems(definition: d.Definition, names: Names) -> list[Problem]:
     """Mails whose content their way here does not justify."""
     found = graph.edges(definition)
     tiers = {step: step_tier(node, names) for step, node in definition.steps.items()}
-    let_in = highest(Sensitivity.IDENTITY, trigger_tier(definition.trigger, names), rule_tier(definition.only, names))
+    came_in = let_in(definition, names)
     reached = graph.reachable(definition)
     result: list[Problem] = []
     for step, node in definition.steps.items():
         if step not in reached:
             continue
-        sorted_by = highest(let_in, *(tiers[before] for before in graph.before_step(found, step)))
+        sorted_by = highest(came_in, *(tiers[before] for before in graph.before_step(found, step)))
         result += _kept(definition, names, step, node, sorted_by)
         template = names.templates.get(node.template) if isinstance(node, d.Mail) and node.template else None
         if template is None:
             continue
-        result += _content(definition, names, step, template, let_in, tiers, found)
+        result += _content(definition, names, step, template, came_in, tiers, found)
         assert isinstance(node, d.Mail)
         result += _purpose(definition, names, step, node, template, sorted_by)
     return result
@@ -126,23 +138,28 @@ def _content(  # noqa: PLR0917  what the caller knows already
     names: Names,
     step: str,
     template: Mailable,
-    let_in: Sensitivity,
+    came_in: Sensitivity,
     tiers: dict[str, Sensitivity],
     found: graph.Edges,
 ) -> Iterator[Problem]:
     """A mail says no more of somebody's health than what brought them there rests on."""
-    if template.tier.rank < _PHI or let_in.rank >= template.tier.rank or isinstance(definition.trigger, d.ByHand):
+    if template.tier.rank < _PHI or came_in.rank >= template.tier.rank:
         return
     assert definition.start is not None
     bare = graph.reached_from(found, [definition.start], lambda s: tiers[s].rank < template.tier.rank)
     if step in bare:
         labels = ", ".join(names.attributes[key].label for key in template.fields)
+        what = template.tier.label.lower()
+        if isinstance(definition.trigger, d.ByHand):
+            help_ = f"If people are put on this journey for it, say at its start that they are chosen by {what}"
+        else:
+            help_ = "Let people in by a segment, date or event about it"
         yield Problem(
             step,
             "template",
-            f"This mail says {template.tier.label.lower()} ({labels}), but nothing on the way here is about it: people "
-            "would be told of their health for no reason on record. Let people in by a segment, date or event about "
-            "it, ask for it in “only” or a branch before, or choose a template without it.",
+            f"This mail says {what} ({labels}), but nothing on the way here is about it: people would be told of their "
+            f"health for no reason on record. {help_}, ask for it in “only” or a branch before, or choose a template "
+            "without it.",
         )
 
 
@@ -154,7 +171,7 @@ def _kept(
         case d.SetAttribute() if node.attribute in names.attributes:
             place, kept = "attribute", attribute_tier(node.attribute, names)
         case d.ChangeList() if node.segment in names.lists:
-            place, kept = "segment", _segment(node.segment, names)
+            place, kept = "segment", segment_tier(node.segment, names)
         case _:
             return
     if isinstance(node, d.SetAttribute) and node.property and isinstance(definition.trigger, d.ByEvent):

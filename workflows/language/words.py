@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from accounts.policy import Role
+from core.sensitivity import Sensitivity
 from workflows.language import definition as d
 from workflows.language.names import Names
 from workflows.step import Left, Note
@@ -210,7 +211,10 @@ def trigger_summary(trigger: d.AnyTrigger, names: Names) -> str:  # noqa: PLR091
         case d.ByEngagement() | d.BySent():
             return mailing(trigger.mailing, names)
         case d.ByHand():
-            return "Staff put them on it"
+            about = Sensitivity(trigger.chosen_by)
+            return "Staff put them on it" + (
+                f", chosen by {about.label.lower()}" if about != Sensitivity.IDENTITY else ""
+            )
 
 
 def exit_label(way: d.AnyExit, names: Names) -> str:

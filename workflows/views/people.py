@@ -22,7 +22,7 @@ from segments.models import Segment
 from workflows import enrolling, people, putting, queries, steering
 from workflows.entry import REFUSALS
 from workflows.forms.pages import PutOnForm
-from workflows.language import words
+from workflows.language import choosing, words
 from workflows.language.definition import Mail, from_json
 from workflows.language.names import Names
 from workflows.models import Enrolment, Workflow, WorkflowVersion
@@ -156,7 +156,7 @@ def put_on(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
     context: dict[str, Any] = {"form": form}
     if request.method == "POST" and form.is_valid():
         try:
-            ids, unknown = _named(form)
+            ids, unknown = _named(form, version)
             context |= {"found": len(ids), "unknown": len(unknown), "sure": True}
             if "confirm" in request.POST:
                 _put(request, workflow, form.cleaned_data["segment"], ids)
@@ -176,9 +176,10 @@ def _first(version: WorkflowVersion) -> dict[str, Any] | None:
     return {"title": words.step_title(step), "summary": summary, "mail": isinstance(step, Mail)}
 
 
-def _named(form: PutOnForm) -> tuple[list[UUID], list[str]]:
+def _named(form: PutOnForm, version: WorkflowVersion) -> tuple[list[UUID], list[str]]:
     segment = form.cleaned_data["segment"]
     if segment is not None:
+        choosing.refuse_segment(version, segment.pk)
         return segments.audience(segments.rule_of(segment)), []
     return membership.people_named(form.cleaned_data["names"].splitlines()[: putting.CHUNK])
 
