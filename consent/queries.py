@@ -86,7 +86,7 @@ def _best(rows: Iterable[Sequence[Any]], now: datetime) -> dict[UUID, Authorizat
 def suppressed(address_hashes: Iterable[bytes]) -> dict[bytes, str]:
     """Which of these addresses get nothing, and why. Hashes are `blind.index("suppression", address)`."""
     rows = Suppression.objects.filter(
-        address_hash__in=list(address_hashes), topic__isnull=True, released_at__isnull=True
+        address_hash__among=address_hashes, topic__isnull=True, released_at__isnull=True
     ).values_list("address_hash", "reason")
     return {bytes(address_hash): reason for address_hash, reason in rows}
 
@@ -94,7 +94,7 @@ def suppressed(address_hashes: Iterable[bytes]) -> dict[bytes, str]:
 def opted_out_of(topic_id: UUID, address_hashes: Iterable[bytes]) -> set[bytes]:
     """Which of these addresses were opted out of a topic; see state.bound_by_address for whom that binds."""
     rows = Suppression.objects.filter(
-        address_hash__in=list(address_hashes), topic_id=topic_id, released_at__isnull=True
+        address_hash__among=address_hashes, topic_id=topic_id, released_at__isnull=True
     ).values_list("address_hash", flat=True)
     return {bytes(address_hash) for address_hash in rows}
 

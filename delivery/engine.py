@@ -110,7 +110,7 @@ def drain_retries(stream: str) -> bool:
         left = [delivery_id(batch.origin_id, contact_id, batch.visit) for contact_id in waiting]
         if window.stop:  # nothing to hold against them: same number of attempts, a little later
             later = window.due_at or now + timedelta(seconds=troubles.BACKOFF[0])
-            Retry.objects.filter(pk__in=left, due_at__lte=now).update(due_at=later)
+            Retry.objects.filter(pk__among=left, due_at__lte=now).update(due_at=later)
         origins.settle(batch.origin_id)
     _afterwards(window)
     return True
@@ -142,7 +142,7 @@ def _window(origin_id: UUID, batch_id: UUID, visit: str, waiting: dict[UUID, int
     if origin.state != Origin.State.OPEN:
         return Window(stop=True)
     if visit:  # of single messages some may have been taken back since the batch was leased (delivery.withdrawals)
-        settled = Delivery.objects.filter(origin_id=origin_id, visit=visit, contact_id__in=list(waiting))
+        settled = Delivery.objects.filter(origin_id=origin_id, visit=visit, contact_id__among=waiting)
         for contact_id in settled.values_list("contact_id", flat=True):
             del waiting[contact_id]
     now = clock.now()

@@ -107,7 +107,7 @@ def is_verified(sender: Sender) -> bool:
 
 def people(ids: Sequence[UUID], about: Message, now: datetime) -> dict[UUID, Person]:
     """What the gate asks about these people; who was deleted is absent. At most seven statements, however many."""
-    rows = list(Contact.objects.filter(pk__in=ids).only("id", "email_index", "kek_id", "data_key", "sealed"))
+    rows = list(Contact.objects.filter(pk__among=ids).only("id", "email_index", "kek_id", "data_key", "sealed"))
     sealed = [SealedRow(row.pk, row.kek_id, bytes(row.data_key), bytes(row.sealed)) for row in rows]
     keys, records = _open(sealed)
     said = consent.queries.facts_for(list(records), about.facts.topic_id)
@@ -161,7 +161,7 @@ def _shared(rows: Sequence[Contact]) -> set[UUID]:
     """Those whose address another contact has, too (PRV-24)."""
     indexes = {bytes(row.email_index) for row in rows if row.email_index}
     seen: dict[bytes, int] = defaultdict(int)
-    for index in Contact.objects.filter(email_index__in=indexes).values_list("email_index", flat=True):
+    for index in Contact.objects.filter(email_index__among=indexes).values_list("email_index", flat=True):
         seen[bytes(index or b"")] += 1
     return {row.pk for row in rows if row.email_index and seen[bytes(row.email_index)] > 1}
 
@@ -172,7 +172,7 @@ def _recent(ids: list[UUID], about: Message, now: datetime) -> dict[UUID, list[d
     if about.policy.cap_messages is None or about.facts.message_class != MessageClass.COMMERCIAL:
         return found
     rows = Delivery.objects.filter(
-        contact_id__in=ids,
+        contact_id__among=ids,
         outcome__in=(Delivery.Outcome.SENT, Delivery.Outcome.UNKNOWN),
         at__gt=now - timedelta(days=about.policy.cap_days),
         origin__message_class=MessageClass.COMMERCIAL,

@@ -54,7 +54,7 @@ class Lease:
         """Recipients without an outcome that do not wait in Retry, in the batch's order."""
         settled = set(
             Delivery.objects.filter(
-                origin_id=self.origin_id, visit=self.visit, contact_id__in=self.contact_ids
+                origin_id=self.origin_id, visit=self.visit, contact_id__among=self.contact_ids
             ).values_list("contact_id", flat=True)
         )
         settled.update(Retry.objects.filter(batch_id=self.batch_id).values_list("contact_id", flat=True))

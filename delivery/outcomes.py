@@ -155,4 +155,4 @@ def settle(origin_id: UUID, batch_id: UUID, visit: str, found: Outcomes) -> None
     append(origin_id, batch_id, visit, found.rows)
     put_off(batch_id, found.put_off)
     if found.were_waiting:
-        Retry.objects.filter(pk__in=[row.id for row in found.rows]).delete()
+        Retry.objects.filter(pk__among=[row.id for row in found.rows]).delete()

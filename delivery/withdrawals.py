@@ -53,7 +53,7 @@ def withdraw_messages(messages: Iterable[Message], *, by: By) -> int:
     withdrawn: Counter[UUID] = Counter()
     for (origin_id, batch_id, visit), rows in groups.items():
         withdrawn[origin_id] += outcomes.append(origin_id, batch_id, visit, rows)
-    Retry.objects.filter(pk__in=list(wanted)).delete()
+    Retry.objects.filter(pk__among=wanted).delete()
     entries = [
         audit.build("delivery.withdrawn", by=by, target=Origin(pk=origin_id), messages=count)
         for origin_id, count in withdrawn.items()

@@ -154,7 +154,7 @@ def ids_of(numbers: BitMap) -> Iterator[list[UUID]]:
 
 def numbers_of(ids: Iterable[UUID]) -> BitMap:
     """Numbers of these people; who was deleted has none."""
-    return BitMap(Contact.objects.filter(pk__in=list(ids)).values_list("number", flat=True))
+    return BitMap(Contact.objects.filter(pk__among=ids).values_list("number", flat=True))
 
 
 def people_named(names: Iterable[str]) -> tuple[list[UUID], list[str]]:
@@ -163,7 +163,7 @@ def people_named(names: Iterable[str]) -> tuple[list[UUID], list[str]]:
     addresses = [name for name in names if "@" in name]
     by_email = dict(zip(blind.indexes("email", addresses), addresses, strict=True))
     by_external = dict(zip(blind.indexes("external_id", names), names, strict=True))
-    wanted = Q(email_index__in=list(by_email)) | Q(external_index__in=list(by_external))
+    wanted = Q(email_index__among=by_email) | Q(external_index__among=by_external)
     found, known = [], set()
     for pk, email, external in Contact.objects.filter(wanted).values_list("id", "email_index", "external_index"):
         found.append(pk)

@@ -61,7 +61,7 @@ def forgive(address: str, topic_id: UUID | None) -> None:
 
 def kept_out(hashes: Collection[bytes], topic_ids: Collection[UUID]) -> set[tuple[bytes, UUID]]:
     """Of these addresses and topics, the pairs an import may not opt in."""
-    rows = Suppression.objects.filter(address_hash__in=hashes, released_at__isnull=True).values_list(
+    rows = Suppression.objects.filter(address_hash__among=hashes, released_at__isnull=True).values_list(
         "address_hash", "topic_id"
     )
     out: set[tuple[bytes, UUID]] = set()

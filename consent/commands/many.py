@@ -81,7 +81,7 @@ def record_import(
         ]
     if consent.get("address_confirmed"):
         facts = queries.facts_for(ids, None)
-        indexes = Contact.objects.filter(pk__in=ids, email_index__isnull=False).values_list("pk", "email_index")
+        indexes = Contact.objects.filter(pk__among=ids, email_index__isnull=False).values_list("pk", "email_index")
         acts += [
             NewAct(
                 i, Act.ADDRESS_CONFIRMED, Source.IMPORT, None, evidence, address_index=bytes(index), import_id=import_id
