@@ -17,6 +17,7 @@ from workflows.webhooks import address, sending, signing
 from workflows.webhooks.sending import Ended
 
 AGREEMENT = ("baa_party", "baa_signed_on", "baa_expires_on")
+NO_AGREEMENT: dict[str, Any] = {"baa_party": "", "baa_signed_on": None, "baa_expires_on": None}
 
 
 def _checked(fields: dict[str, Any]) -> dict[str, Any]:
@@ -42,15 +43,29 @@ def create(*, name: str, url: str, by: By, **agreement: Any) -> tuple[Endpoint, 
 
 @transaction.atomic
 def change(endpoint: Endpoint, *, by: By, **fields: Any) -> Endpoint:
-    """Set these fields; what waits goes to the new address. Raises BadAddress, NotComplete."""
+    """Set these fields; what waits goes to the new address. Raises BadAddress, NotComplete.
+
+    An agreement is about one server: where the address leads to another one it ends, whatever the fields say of it, so
+    that no values go there until the agreement about that server is recorded (SEC-09).
+    """
     endpoint = Endpoint.objects.select_for_update().get(pk=endpoint.pk)
-    changed = [name for name, value in _checked(fields).items() if getattr(endpoint, name) != value]
-    for name, value in _checked(fields).items():
+    given = _checked(fields)
+    ends = ends_agreement(endpoint, given.get("url", endpoint.url))
+    if ends:
+        given |= NO_AGREEMENT
+    changed = [name for name, value in given.items() if getattr(endpoint, name) != value]
+    for name, value in given.items():
         setattr(endpoint, name, value)
     if changed:
         endpoint.save(update_fields=changed)
-        record("endpoint.changed", by=by, target=endpoint, fields=changed)
+        record("endpoint.changed", by=by, target=endpoint, fields=changed, agreement_ended=ends)
     return endpoint
+
+
+def ends_agreement(endpoint: Endpoint, url: str) -> bool:
+    """Whether this address is another server's than the one that the recorded agreement is about."""
+    agreed = any(getattr(endpoint, name) for name in AGREEMENT)
+    return agreed and address.parse(url).host != address.parse(endpoint.url).host
 
 
 @transaction.atomic

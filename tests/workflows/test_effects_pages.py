@@ -10,8 +10,10 @@ from django.urls import reverse
 
 from accounts.policy import Action, Role
 from audit.models import Entry
+from core import clock
 from core.actors import SYSTEM
 from core.ids import uuid7
+from delivery.gate import agreement_in_force
 from tests.accounts.factories import UserFactory, api_token, sign_in
 from tests.contacts.factories import make_person
 from tests.workflows.factories import end, graph, linear, make_workflow, place, wait
@@ -52,6 +54,30 @@ def test_an_endpoint_is_made_changed_and_removed_and_its_secret_is_shown_once() 
     assert "No endpoints yet" in client.get(reverse("workflows:endpoints")).content.decode()
     said = list(Entry.objects.filter(action__startswith="endpoint.").order_by("at").values_list("action", flat=True))
     assert said == ["endpoint.created", "endpoint.changed", "endpoint.secret_renewed", "endpoint.removed"]
+
+
+def test_an_agreement_is_about_one_server_and_ends_where_the_address_leads_to_another() -> None:
+    client, today = signed_in(Role.ADMINISTRATOR), clock.now().date()
+    agreed = {"baa_party": "Records Ltd", "baa_signed_on": today, "baa_expires_on": None}
+    endpoint, _ = endpoints.create(name="Records", url=URL, by=SYSTEM, **agreed)
+    page = reverse("workflows:endpoint", args=[endpoint.pk])
+    typed = {"name": "Records", "baa_party": "Records Ltd", "baa_signed_on": today.isoformat(), "baa_expires_on": ""}
+
+    def party(url: str, **more: str) -> tuple[str, str, bool]:
+        client.post(page, {**typed, "url": url, **more})
+        kept = Endpoint.objects.get()
+        return kept.url, kept.baa_party, agreement_in_force(kept, today)
+
+    assert party("https://HOOKS.example.com/other") == ("https://HOOKS.example.com/other", "Records Ltd", True)
+    asked = client.post(page, {**typed, "url": "https://elsewhere.example.com/in"}).content.decode()
+    assert "the agreement ends" in asked
+    assert Endpoint.objects.get().baa_party == "Records Ltd"  # nothing happened yet
+    other = "https://elsewhere.example.com/in"
+    assert party(other, move="1") == (other, "", False)
+    assert Entry.objects.filter(action="endpoint.changed").latest("at").details["agreement_ended"] is True
+    assert party(other) == (other, "Records Ltd", True)  # recorded anew, about that server
+    third = endpoints.change(Endpoint.objects.get(), url="https://third.example.com/", by=SYSTEM, **agreed)
+    assert (third.baa_party, third.baa_signed_on) == ("", None)
 
 
 @pytest.mark.parametrize(

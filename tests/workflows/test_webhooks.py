@@ -266,6 +266,15 @@ def test_values_go_along_only_while_an_agreement_is_in_force(server: WebServer, 
     assert len(server.heard) == 1
 
 
+def test_values_do_not_go_to_another_server_than_the_agreement_is_about(server: WebServer, sweep: Sweep) -> None:
+    where = endpoint(**AGREED)
+    waits = waiting(where, attributes=("first_name",), person=make_person())
+    endpoints.change(where, url="https://elsewhere.example.com/in", by=SYSTEM)
+    sweep()
+    waits.refresh_from_db()
+    assert (waits.state, waits.trouble, server.heard) == ("failed", "no_agreement", [])
+
+
 @pytest.mark.parametrize(
     ("answer", "code"),
     [

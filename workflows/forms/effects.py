@@ -31,7 +31,8 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at
         }
         help_texts = {
             "name": "What staff know it by, for example “Scheduling system”.",
-            "baa_party": "Whose server it is. Without an agreement in force only opaque ids go there, no values.",
+            "baa_party": "Whose server it is. Without an agreement in force only opaque ids go there, no values. "
+            "It ends where the address comes to lead to another server.",
             "baa_expires_on": "Empty: it holds until it is ended.",
         }
         widgets = {"baa_signed_on": DAY, "baa_expires_on": DAY}

@@ -17,9 +17,10 @@ from core.errors import DomainError
 from delivery.gate import agreement_in_force
 from workflows import endpoints
 from workflows.forms.effects import EndpointForm
+from workflows.language.definition import Webhook
 from workflows.models import Call, Endpoint, Workflow
-from workflows.uses import drawn
-from workflows.webhooks import sending
+from workflows.uses import drawn, running
+from workflows.webhooks import address, sending
 
 _WAITING, _FAILED = Q(calls__state=Call.State.WAITING), Q(calls__state=Call.State.FAILED)
 
@@ -52,8 +53,16 @@ def endpoint_edit(request: StaffRequest, endpoint_id: UUID) -> HttpResponse:
     # The form writes into its instance; the command compares with what is kept.
     form = EndpointForm(request.POST or None, instance=_endpoint(endpoint_id))
     if request.method == "POST" and form.is_valid():
-        endpoints.change(_endpoint(endpoint_id), by=request.user, **form.cleaned_data)
-        messages.success(request, "Saved. It holds for the next call.")
+        kept = _endpoint(endpoint_id)
+        ends = endpoints.ends_agreement(kept, form.cleaned_data["url"])
+        if ends and "move" not in request.POST:
+            valued = kept.calls.filter(state=Call.State.WAITING).exclude(attributes=[]).count()
+            return _page(request, kept, form, moving=address.parse(form.cleaned_data["url"]).host, valued=valued)
+        endpoints.change(kept, by=request.user, **form.cleaned_data)
+        said = "Saved. It holds for the next call."
+        if ends:
+            said = "Saved. No values go there before the agreement about the new server is recorded below."
+        messages.success(request, said)
         return redirect("workflows:endpoint", endpoint_id)
     return _page(request, _endpoint(endpoint_id), form)
 
@@ -73,9 +82,16 @@ def _page(request: StaffRequest, endpoint: Endpoint, form: EndpointForm, **more:
         "last": last,
         "days": settings.WORKFLOWS_CALL_DAYS,
         "journeys": _journeys(endpoint),
+        "carried": _carried(endpoint),
         "agreement": agreement_in_force(endpoint, clock.now().date()),
     }
     return render(request, "workflows/endpoint.html", shown | more)
+
+
+def _carried(endpoint: Endpoint) -> bool:
+    """Whether a journey that runs sends values there."""
+    steps = (step for _, definition in running() for step in definition.steps.values())
+    return any(isinstance(step, Webhook) and step.endpoint == endpoint.pk and step.attributes for step in steps)
 
 
 def _journeys(endpoint: Endpoint) -> list[Workflow]:
