@@ -255,11 +255,14 @@ def _drawn(node: Split, place: Place) -> str:
     return str(len(node.shares))
 
 
+def leaves(definition: Definition, facts: Facts) -> Left | None:
+    """Why somebody leaves wherever they are, also who needs attention: deleted, or by an exit; None: they do not."""
+    return exit_of(definition.exits, facts.exits) if facts.exists else Left.DELETED
+
+
 def decide(definition: Definition, place: Place, facts: Facts, now: datetime) -> Effect:
-    """What happens to somebody where they are: deleted people and exits come first."""
-    if not facts.exists:
-        return Effect(left=Left.DELETED)
-    left = exit_of(definition.exits, facts.exits)
+    """What happens to somebody where they are: what has them leave comes first."""
+    left = leaves(definition, facts)
     if left is not None:
         return Effect(left=left)
     assert place.step is not None
@@ -269,14 +272,13 @@ def decide(definition: Definition, place: Place, facts: Facts, now: datetime) ->
 def moved(definition: Definition, place: Place, effect: Effect, now: datetime) -> tuple[Place, Passed | None]:
     """Where they are after it, and the visit that ended by it, if one did. Trouble changes nothing here."""
     assert place.step is not None
-    node = definition.steps[place.step]
     change = msgspec.structs.replace
     if effect.left is not None:
         gone = change(place, step=None, wake_at=None, awaits=False, left=effect.left)
         return gone, Passed(place.step, place.visit, place.since, now, "", effect.left)
     if effect.way is not None:
         passed = Passed(place.step, place.visit, place.since, now, effect.way, effect.note or "")
-        target = after(node, effect.way)
+        target = after(definition.steps[place.step], effect.way)
         if target is None:
             return change(place, step=None, wake_at=None, awaits=False, left=Left.END), passed
         there = change(place, step=target, visit=place.visit + 1, since=now, wake_at=now, awaits=False)

@@ -310,13 +310,13 @@ class World:
             moved = False
             for journey in list(self.journeys.values()):
                 for stay in list(journey.stays):
-                    if not journey.paused and stay.active:
+                    if not journey.paused and not stay.left:
                         moved = self.walk(stay, now) or moved
 
     def walk(self, stay: Stay, now: datetime) -> bool:
         """As far as somebody comes now; whether they did."""
         for n in range(MANY):
-            if not stay.active or not self.look(stay, now):
+            if stay.left or not self.look(stay, now):
                 return n > 0
         round_ = [(one.step, one.way) for one in stay.passed[-6:]]
         raise AssertionError(f"Somebody goes round in a circle at one moment: {round_} in {self.definition(stay)}")
@@ -331,7 +331,7 @@ class World:
         stay.passed.append(Passed(stay.visit, stay.step, stay.since, now, way, note))
         stay.waiting = False
         if left:
-            stay.left = left
+            stay.left, stay.attention = left, ""
             return True
         exits = definition["steps"][stay.step].get("exits", {})
         if way in ("refused", "past") and way not in exits:
@@ -353,6 +353,8 @@ class World:
         for rule in self.definition(stay).get("exits", [{"kind": "unsubscribed"}]):
             if why := self.exits(rule, stay):
                 return "", why, why
+        if stay.attention:
+            return None
         node = self.definition(stay)["steps"][stay.step]
         return getattr(self, f"at_{node['kind']}")(node, stay, now)
 

@@ -57,7 +57,7 @@ def listen() -> None:
 
 def woken(journey: Workflow) -> set[UUID]:
     """Who is due now."""
-    rows = Enrolment.objects.filter(workflow=journey, status="active", wake_at__lte=clock.now())
+    rows = Enrolment.objects.filter(workflow=journey, wake_at__lte=clock.now())
     return set(rows.values_list("contact_id", flat=True))
 
 
@@ -199,16 +199,19 @@ def test_one_journey_whose_rule_broke_holds_up_no_other() -> None:
     assert (on(broken), on(well)) == ([], [who])
 
 
-def test_who_left_or_needs_attention_is_not_woken() -> None:
+def test_who_left_is_not_woken_and_who_needs_attention_only_to_see_whether_they_leave() -> None:
     event_types.declare(name="confirmed", by=SYSTEM)
     journey = waits_for(event="confirmed")
     one, two = make_people(2)
     place(journey, [one], at=later(), status="left", left_at=clock.now(), wake_at=None)
-    place(journey, [two], at=later(), status="attention", wake_at=None)
+    place(journey, [two], at=later(), status="attention", trouble="failed", wake_at=None)
     for who in (one, two):
         send("confirmed", who)
     listen()
+    assert woken(journey) == {two}
+    run(seconds=5)
     assert not Enrolment.objects.exclude(wake_at=None).exists()
+    assert set(Enrolment.objects.values_list("status", "trouble")) == {("left", ""), ("attention", "failed")}
 
 
 # -- once, whoever reads ----------------------------------------------------------------------------------------------

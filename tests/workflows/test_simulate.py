@@ -23,7 +23,7 @@ from segments.queries import audience
 from tests.delivery.factories import make_origin, opt_in
 from tests.workflows import factories as make
 from tracking.models import Event
-from workflows import happenings, simulations
+from workflows import endpoints, happenings, simulations
 from workflows.errors import NotComplete, NotPossibleNow
 from workflows.models import Enrolment, EventType, Happening, SimulatedPaths, Simulation, Transition, Workflow
 from workflows.simulate import acting, entries, paths
@@ -415,6 +415,20 @@ def test_whom_nothing_wakes_any_more_is_told_as_stuck() -> None:
     make.make_people(2, visit=lambda n: ("2026-12-04", "2039-01-01")[n])
     found = foreseen(drawn(make.wait_until("visit", at="10:00"), make.end()))
     assert (found["stuck"], found["there"]) == ([["s1", "far", 1]], {"s1": 1})
+
+
+def test_who_is_stuck_leaves_as_others_do() -> None:
+    event_type("cancelled")
+    make.make_people(3)
+    told = {
+        "kind": "webhook",
+        "endpoint": str(endpoints.create(name="EHR", url="https://x.example.com", by=SYSTEM)[0].pk),
+    }
+    workflow = drawn(told, make.end(), exits=[{"kind": "event", "event": "cancelled"}])
+    assume = {"calls_failed": 100.0, "events": {"cancelled": Expected(100, 2)}}
+    assert foreseen(workflow, assume={"calls_failed": 100.0})["stuck"] == [["s1", "call_failed", 3]]
+    found = foreseen(workflow, assume=assume)
+    assert (found["ends"], found["stuck"]) == ({"event": 3}, [])
 
 
 # -- refusals, cancelling, crashes ------------------------------------------------------------------------------------

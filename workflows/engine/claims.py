@@ -28,6 +28,8 @@ class Row(NamedTuple):
     since: datetime
     wake_at: datetime | None
     awaits: UUID | None
+    status: str
+    trouble: str
     attempts: int
     overdue: bool
 
@@ -50,7 +52,7 @@ _COLUMNS = ", ".join(Row._fields)
 _DUE = """
 SELECT v.id FROM workflows_workflowversion v JOIN workflows_workflow w ON w.id = v.workflow_id
 WHERE w.state = %s AND v.state = ANY(%s) AND EXISTS (
-    SELECT FROM workflows_enrolment e WHERE e.version_id = v.id AND e.status = 'active' AND e.wake_at <= %s)
+    SELECT FROM workflows_enrolment e WHERE e.version_id = v.id AND e.status <> 'left' AND e.wake_at <= %s)
 ORDER BY v.id
 """
 # Whoever pauses, stops or publishes waits for claims under way, and claims after it see what it did.
@@ -60,7 +62,7 @@ WHERE v.id = %s AND w.state = %s FOR SHARE OF w
 """
 # No key lock: rows that refer to the enrolment need not wait.
 _CLAIM = f"""
-SELECT {_COLUMNS} FROM workflows_enrolment WHERE version_id = %s AND status = 'active' AND wake_at <= %s
+SELECT {_COLUMNS} FROM workflows_enrolment WHERE version_id = %s AND status <> 'left' AND wake_at <= %s
 ORDER BY wake_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
 """  # noqa: S608 -- names of this module
 _ROWS = f"SELECT {_COLUMNS} FROM workflows_enrolment WHERE id = ANY(%s)"  # noqa: S608 -- names of this module

@@ -43,10 +43,7 @@ def facts_for(
     if known is None:
         known = Known(now)
         plan.refresh()
-    known.open(people)
-    fresh = [person for person in people if person.id not in known.exits]
-    if fresh:
-        known.exits.update(exits.holding(plan, fresh, known))
+    _ask_exits(plan, people, known)
     extra = _asked(plan, step_id, people, known, just_made or {})
     needs = _attributes(plan.definition.steps[step_id])
     found: dict[int, Facts] = {}
@@ -60,6 +57,22 @@ def facts_for(
             more = {**more, "values": {key: record.values.get(key) for key in needs}}
         found[person.id] = Facts(known.zone_of(record), exits=known.exits[person.id], **more)
     return found
+
+
+def on_leaving(plan: Plan, people: Sequence[Person], known: Known) -> dict[int, Facts]:
+    """Only what says whether these people leave, wherever they are. Raises RuleError, SealBroken."""
+    _ask_exits(plan, people, known)
+    return {
+        person.id: Facts(known.zone, exists=known.record(person) is not None, exits=known.exits[person.id])
+        for person in people
+    }
+
+
+def _ask_exits(plan: Plan, people: Sequence[Person], known: Known) -> None:
+    known.open(people)
+    fresh = [person for person in people if person.id not in known.exits]
+    if fresh:
+        known.exits.update(exits.holding(plan, fresh, known))
 
 
 def _attributes(node: AnyStep) -> tuple[str, ...]:

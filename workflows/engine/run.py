@@ -25,7 +25,7 @@ from workflows.engine.apart import EVERYBODYS, apart
 from workflows.engine.known import Known
 from workflows.engine.travel import Traveller
 from workflows.language.definition import ChangeList, Mail, SetAttribute
-from workflows.step import Effect, decide
+from workflows.step import Effect, Left, decide, leaves
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +118,8 @@ class Claim:
         self.travellers = [Traveller(row) for row in rows]
 
     def carry_out(self) -> None:
-        moving = self.travellers
+        self._see_off([t for t in self.travellers if t.stuck])
+        moving = [t for t in self.travellers if not t.stuck and not t.left]
         for _ in range(ROUNDS):
             groups: dict[str, list[Traveller]] = defaultdict(list)
             for traveller in moving:
@@ -130,6 +131,17 @@ class Claim:
         mails.take_back([awaited for t in self.travellers if (awaited := _awaited(t))])
         self._hand_over([t for t in self.travellers if t.hands_over])
         writing.write(self.version_id, self.travellers, self.now)
+
+    def _see_off(self, stuck: Sequence[Traveller]) -> None:
+        """Who needs attention leaves when others would; else, and where that cannot be known, they stay as they are."""
+        for traveller in stuck:
+            traveller.rest()
+        for traveller, why in apart(stuck, self._leaving)[0] if stuck else ():
+            traveller.take(self.definition, Effect(left=why), self.now, None)
+
+    def _leaving(self, group: Sequence[Traveller]) -> list[tuple[Traveller, Left]]:
+        told = facts.on_leaving(self.plan, group, self.known)
+        return [(t, why) for t in group if (why := leaves(self.definition, told[t.id])) is not None]
 
     def _at_step(self, step_id: str, group: Sequence[Traveller]) -> list[Traveller]:
         """Decide and act for all who are at a step; who came to another one by it."""

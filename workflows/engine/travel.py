@@ -27,8 +27,9 @@ class Traveller:
         self.place = row.place
         self.awaits = row.awaits
         self.attempts = row.attempts
-        self.trouble = ""
-        self.status = "active"
+        #: Of who needs attention it stays; of others it is asked anew.
+        self.trouble = row.trouble if row.status == ATTENTION else ""
+        self.status = row.status
         self.passed: list[tuple[Passed, UUID | None]] = []
         #: A mail is to be handed over for this visit.
         self.hands_over = False
@@ -83,7 +84,7 @@ class Traveller:
             self.needs_attention(effect.trouble)
             return False
         there, passed = step.moved(definition, self.place, effect, now)
-        self.place, self.attempts = there, 0
+        self.place, self.attempts, self.trouble = there, 0, ""
         if passed is None:
             if effect.act:
                 self.awaits = made
@@ -96,6 +97,9 @@ class Traveller:
 
     def fail(self, code: str, now: datetime) -> None:
         """The step could not be carried out for them: again later, or when somebody has seen to it."""
+        if self.stuck:
+            self.rest()
+            return
         if self.attempts >= len(BACKOFF):
             self.needs_attention(code)
             return
@@ -113,6 +117,15 @@ class Traveller:
     def needs_attention(self, code: str) -> None:
         self.trouble, self.status = code, ATTENTION
         self.attempts = min(self.attempts + 1, 1000)
+        self.place = msgspec.structs.replace(self.place, wake_at=None)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether they need attention: nothing is done with them but that they may leave."""
+        return self.status == ATTENTION
+
+    def rest(self) -> None:
+        """As they were, until there is news."""
         self.place = msgspec.structs.replace(self.place, wake_at=None)
 
     @property
@@ -134,7 +147,7 @@ class Traveller:
             yield passed.step, "arrived"
         if self.passed and self.place.step is not None:
             yield self.place.step, "arrived"
-        if self.status == ATTENTION:
+        if self.stuck and self.row.status != ATTENTION:
             yield self.step_id, ATTENTION
 
 
@@ -150,6 +163,6 @@ def _what(passed: Passed) -> str:
 
 def placed(row: Row, place: Place) -> Traveller:
     """Somebody at another place than their row says: to see what would become of them there."""
-    traveller = Traveller(row)
+    traveller = Traveller(row._replace(status="active", trouble=""))
     traveller.place = place
     return traveller

@@ -19,7 +19,7 @@ from workflows.happenings import New
 from workflows.intake import dates
 from workflows.intake.matching import let_in
 from workflows.intake.reading import heard
-from workflows.intake.waking import release, wake
+from workflows.intake.waking import wake
 from workflows.language.definition import ByDate
 from workflows.watched import ZONE, Kind, Version, Watched
 
@@ -83,7 +83,6 @@ def changes(_: Watched) -> bool:
             _compare(theirs, keys, watched, news)
     happenings.write(news.happened)
     wake(news.woken)
-    release([contact_id for contact_id, theirs in by_person.items() if theirs[-1].sealed is None])
     for version in watched.dated:
         let_in(version, news.passed[version.id])
     return len(notes) >= SIZE

@@ -84,7 +84,7 @@ def _matched(rule: object, inside: BitMap, now: datetime) -> BitMap:
 # Who is due is woken already; were they looked at just before, the next look finds them again.
 _WAKE = """
 UPDATE workflows_enrolment SET wake_at = LEAST(wake_at, %s)
-WHERE version_id = %s AND contact_number = ANY(%s) AND status = 'active' AND (wake_at IS NULL OR wake_at > %s)
+WHERE version_id = %s AND contact_number = ANY(%s) AND status <> 'left' AND (wake_at IS NULL OR wake_at > %s)
 """
 
 

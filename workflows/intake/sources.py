@@ -38,7 +38,7 @@ def listened(source: str, watched: Watched) -> datetime | None:
 _WAKE = """
 WITH n AS MATERIALIZED ({whom})
 UPDATE workflows_enrolment e SET wake_at = LEAST(e.wake_at, %(now)s) FROM n
-WHERE e.contact_id = n.contact_id AND e.version_id = ANY(%(versions)s::uuid[]) AND e.status = 'active'
+WHERE e.contact_id = n.contact_id AND e.version_id = ANY(%(versions)s::uuid[]) AND e.status <> 'left'
 """
 
 _WORDS = """

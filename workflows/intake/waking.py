@@ -1,6 +1,6 @@
 """Have somebody look at people where they are: a wake-up carries no meaning, what is so is read then."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from uuid import UUID
 
 from django.db import connection
@@ -10,7 +10,7 @@ from core import clock
 _WAKE = """
 UPDATE workflows_enrolment e SET wake_at = LEAST(e.wake_at, %s)
 FROM unnest(%s::uuid[], %s::uuid[]) n(contact_id, version_id)
-WHERE e.contact_id = n.contact_id AND e.version_id = n.version_id AND e.status = 'active'
+WHERE e.contact_id = n.contact_id AND e.version_id = n.version_id AND e.status <> 'left'
 """
 
 
@@ -20,17 +20,3 @@ def wake(whom: Mapping[UUID, set[UUID]]) -> None:
     if pairs:
         with connection.cursor() as cursor:
             cursor.execute(_WAKE, [clock.now(), *map(list, zip(*pairs, strict=True))])
-
-
-# Nobody could see to their trouble any more.
-_RELEASE = """
-UPDATE workflows_enrolment SET status = 'active', wake_at = %s, attempts = 0, trouble = ''
-WHERE contact_id = ANY(%s) AND status = 'attention'
-"""
-
-
-def release(gone: Collection[UUID]) -> None:
-    """Have deleted people who need attention looked at once more, so that they leave."""
-    if gone:
-        with connection.cursor() as cursor:
-            cursor.execute(_RELEASE, [clock.now(), list(gone)])

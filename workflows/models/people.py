@@ -36,7 +36,7 @@ class Enrolment(models.Model):
     visit = models.PositiveIntegerField(default=0)
     #: When they came to this step.
     since = models.DateTimeField()
-    #: When somebody looks at them next; null: only when what they wait for comes.
+    #: When somebody looks at them next (of who needs attention: whether they leave); null: only when news comes.
     wake_at = models.DateTimeField(null=True)
     #: The delivery or the call whose end they wait for at this step.
     awaits = models.UUIDField(null=True)
@@ -58,7 +58,7 @@ class Enrolment(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["version", "wake_at"], name="enrolment_due", condition=Q(status="active")),
+            models.Index(fields=["version", "wake_at"], name="enrolment_due", condition=~Q(status="left")),
             models.Index(fields=["contact_id"], name="enrolment_of_contact"),
             models.Index(fields=["awaits"], name="enrolment_awaits", condition=Q(awaits__isnull=False)),
             models.Index(fields=["version", "step"], name="enrolment_inside", condition=~Q(status="left")),

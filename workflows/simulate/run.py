@@ -119,7 +119,9 @@ class Run(Acting):
     def look(self, w: Walker, now: datetime) -> None:
         """Have them go as far as they go now."""
         exits: tuple[bool, ...] | None = None
-        for _ in range(0 if w.trouble else ROUNDS):
+        if w.trouble and not any(self.leaves(w, now)):
+            return
+        for _ in range(ROUNDS):
             letter = self.letter(w, now) if w.place.step in self.world.mails else None
             exits = self.leaves(w, now) if exits is None or letter is not None else exits
             more = {"mail": letter.fate(now)} if letter else self.facts(w, now)
@@ -140,8 +142,7 @@ class Run(Acting):
             elif not effect.act:
                 self._wait(w, effect.until or (letter.again if letter else None))
                 return
-        if not w.trouble:
-            w.trouble, w.due = "circle", None
+        w.trouble, w.due = "circle", None
 
 
 def simulate(
