@@ -7,9 +7,10 @@ from django import forms
 
 from contacts.errors import BadValue
 from contacts.values import parse
-from core.purposes import MessageClass, Stream
+from core.purposes import Stream
 from workflows.forms.steps import Layout, StepForm, pick, uuid_or_none, value_field, value_shown
 from workflows.forms.times import with_way
+from workflows.language.checks_steps import may_be_transactional
 from workflows.language.definition import ChangeList, Enter, Mail, SetAttribute, Tell, Webhook
 from workflows.offers import choices
 
@@ -41,8 +42,8 @@ class MailForm(StepForm):
         self.fields["stream"] = pick(
             "Stream",
             [
-                (Stream.MARKETING, "Marketing: commercial mail"),
-                (Stream.TRANSACTIONAL, "Transactional: never waits behind marketing"),
+                (Stream.MARKETING, "Marketing: all but what is transactional"),
+                (Stream.TRANSACTIONAL, "Transactional: receipts and the like; never waits behind marketing"),
             ],
             required=True,
         )
@@ -64,8 +65,8 @@ class MailForm(StepForm):
 
     def _usual(self, found: dict[str, Any], template: Any) -> None:
         """What follows from the template, where nobody has said otherwise."""
-        commercial = template.message_class == MessageClass.COMMERCIAL
-        found["stream"] = Stream.MARKETING.value if commercial else Stream.TRANSACTIONAL.value
+        answers = may_be_transactional(template.message_class, template.purpose, self.offers.definition.trigger)
+        found["stream"] = (Stream.TRANSACTIONAL if answers else Stream.MARKETING).value
         found["sender"] = found["sender"] or self.offers.usual_sender()
         found["topic"] = found["topic"] or self.offers.usual_topic(template)
 

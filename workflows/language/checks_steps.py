@@ -37,6 +37,7 @@ _TAKES = {
 }
 #: Triggers that are about the person's own affair, so that a transactional mail may follow (15 USC 7702(17)).
 OWN_AFFAIR = (d.ByEvent, d.ByDate, d.ByConsent, d.ByHand)
+SELLS = (Purpose.MARKETING, Purpose.FUNDRAISING)
 #: What no journey sets: who somebody is to us.
 NEVER_SET = ("email", "external_id")
 
@@ -99,16 +100,27 @@ def _mail(definition: d.Definition, names: Names, step: str, node: d.Mail) -> It
         yield from _kind_of_mail(definition, names, step, node, template)
 
 
+def may_be_transactional(message_class: str, purpose: str, trigger: d.AnyTrigger) -> bool:
+    """Whether such a mail of a journey that people enter so may go by the transactional stream."""
+    return _is_transactional(message_class, purpose) and isinstance(trigger, OWN_AFFAIR)
+
+
+def _is_transactional(message_class: str, purpose: str) -> bool:
+    return message_class == MessageClass.TRANSACTIONAL and purpose not in SELLS
+
+
 def _kind_of_mail(
     definition: d.Definition, names: Names, step: str, node: d.Mail, template: Mailable
 ) -> Iterator[Problem]:
     commercial = template.message_class == MessageClass.COMMERCIAL
-    sells = template.purpose in (Purpose.MARKETING, Purpose.FUNDRAISING)
-    if (commercial or sells) and node.topic is None:
+    if (commercial or template.purpose in SELLS) and node.topic is None:
         yield Problem(step, "topic", "Commercial mail, marketing and fundraising need a topic that people can leave.")
     if node.stream == "transactional":
-        if template.message_class != MessageClass.TRANSACTIONAL or sells:
-            text = "Only a template of the transactional class that sells nothing goes the transactional way."
+        if not _is_transactional(template.message_class, template.purpose):
+            text = (
+                "Only a template of the class “Transactional or relationship” that sells nothing goes by the "
+                "transactional stream. Choose the marketing stream."
+            )
             yield Problem(step, "stream", text)
         if not isinstance(definition.trigger, OWN_AFFAIR):
             text = (
