@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, MethodNotAllowed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -44,11 +44,15 @@ class TokenAuthentication(BaseAuthentication):
 
 
 class ScopeRequired(BasePermission):
-    """The view says which action each method is (`scopes = {"GET": Action.X}`); what it does not say is denied."""
+    """The view says which action each method is (`scopes = {"GET": Action.X}`); what it does not say is denied.
+
+    405: the address knows no such method."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         scopes: dict[str, Action] = getattr(view, "scopes", {})
         action = scopes.get(request.method or "")
+        if action is None and request.auth and not hasattr(view, (request.method or "").lower()):
+            raise MethodNotAllowed(request.method or "")
         if action is None or not isinstance(request.auth, ApiToken):
             return False
         self.message = f"This token may not do this: it needs the scope {action.value}."

@@ -118,6 +118,13 @@ def test_a_method_without_a_scope_is_denied_to_everybody() -> None:
     assert Client().delete(URL, headers=headers).status_code == 403
 
 
+def test_a_method_that_an_address_does_not_have_is_said_to_be_none() -> None:
+    _, headers = api_token(BOTH)
+    answer = Client().put(URL, {}, content_type="application/json", headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (405, "method_not_allowed")
+    assert Client().put(URL, {}, content_type="application/json").status_code == 401
+
+
 # Errors
 
 
@@ -144,8 +151,9 @@ def test_other_content_types_and_unknown_addresses_have_it_too() -> None:
     _, headers = api_token(BOTH)
     answer = Client().post(URL, "a=b", content_type="application/x-www-form-urlencoded", headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported_media_type")
-    answer = Client().get("/api/v1/no-such-thing", headers=headers)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+    strict = Client(enforce_csrf_checks=True)
+    for answer in (strict.get("/api/v1/no-such-thing", headers=headers), strict.post("/api/v1/no-such-thing")):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
 
 def test_a_crash_says_nothing_of_its_cause() -> None:
