@@ -210,6 +210,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "segments-memberships": {"task": "segments.refresh_used", "schedule": 60.0},
     "segments-evaluations": {"task": "segments.sweep_evaluations", "schedule": 300.0},
     "segments-forget": {"task": "segments.purge_memberships", "schedule": 3600.0},
+    "segments-unsaved": {"task": "segments.purge_unsaved", "schedule": 3600.0},
     "workflows-listen": {"task": "workflows.listen", "schedule": 2.0},
     "workflows-look": {"task": "workflows.look", "schedule": 60.0},
     "workflows-run": {"task": "workflows.sweep", "schedule": 2.0},

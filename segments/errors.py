@@ -45,6 +45,10 @@ class NotTheLatest(DomainError):
     """Somebody saved the segment in between."""
 
 
+class KeptElsewhere(DomainError):
+    """Another page of the same person kept, saved or discarded what is built here since this page last knew."""
+
+
 class Archived(DomainError):
     """The segment is archived."""
 

@@ -46,6 +46,30 @@ class Segment(models.Model):
         return f"Segment {self.pk}"
 
 
+class Unsaved(models.Model):
+    """What somebody built and has not saved yet: theirs alone, and nobody's rule (segments.unsaved)."""
+
+    DATA = Declaration(encrypted=("form",), safe=("*",))
+
+    id = uuid_pk()
+    person = models.UUIDField()
+    #: None: of a new segment.
+    segment = models.ForeignKey(Segment, null=True, on_delete=models.CASCADE, related_name="unsaved")
+    #: {"name", "description", "revision": the segment's they began from, "rule": the builder's fields, URL-encoded}
+    form: Any = EncryptedJSONField()
+    #: Another one with each change: a page that knows an older one is told.
+    mark = models.UUIDField()
+    kept_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["person", "segment"], name="unsaved_once", nulls_distinct=False),
+        ]
+
+    def __str__(self) -> str:
+        return f"Unsaved {self.pk}"
+
+
 class Question(models.Model):
     """A count given to somebody who may not see small cells, kept so that later ones cannot be played against it.
 

@@ -11,7 +11,7 @@ from django.db import connection
 
 from core import clock
 from core.errors import DomainError
-from segments import fanout, membership
+from segments import fanout, membership, unsaved
 from segments.models import Segment
 
 log = logging.getLogger(__name__)
@@ -59,6 +59,12 @@ def _refresh(segment_id: UUID) -> None:
 def purge_memberships() -> None:
     """Forget who was in which segment longer ago than the deployment keeps it."""
     membership.purge(clock.now() - timedelta(days=settings.MEMBERSHIP_DAYS))
+
+
+@shared_task(name="segments.purge_unsaved")
+def purge_unsaved() -> None:
+    """Forget what somebody began to build and came back to no more."""
+    unsaved.purge(clock.now() - unsaved.KEPT)
 
 
 @shared_task(name="segments.evaluate_part", expires=60)  # the asker waits no longer

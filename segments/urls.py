@@ -2,7 +2,7 @@ from django.urls import path
 
 from segments import export_views
 from segments.search_views import find_people
-from segments.views import building, members, pages, person
+from segments.views import building, members, pages, person, unsaved
 
 app_name = "segments"
 urlpatterns = [
@@ -12,6 +12,8 @@ urlpatterns = [
     path("builder/step", building.step, name="step"),
     path("builder/preview", building.preview, name="preview"),
     path("builder/pause", building.pause, name="pause"),
+    path("builder/keep", unsaved.keep, name="keep"),
+    path("builder/discard", unsaved.discard, name="discard"),
     path("builder/offers", building.offered, name="offers"),
     path("exports", export_views.export_list, name="exports"),
     path("exports/<uuid:export_id>", export_views.export_detail, name="export"),

@@ -13,7 +13,7 @@ from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from core.errors import DomainError
 from segments import catalog as catalogs
-from segments import commands, counting, draft, offers, queries, steps
+from segments import commands, counting, draft, offers, queries, steps, unsaved
 from segments.asking import Answer
 from segments.builder import Builder
 from segments.catalog import Catalog
@@ -22,6 +22,7 @@ from segments.models import Segment
 from segments.rules import parse, parse_leniently
 from segments.tree import Node, Rule
 from segments.views.shared import live, sample_for
+from segments.views.unsaved import mark_in
 
 
 def _page(
@@ -73,11 +74,18 @@ def ask(request: StaffRequest) -> HttpResponse:
 
 
 def _build(request: StaffRequest, segment: Segment | None) -> HttpResponse:
+    of, kept = segment, unsaved.find(request.user.pk, segment)
+    more: dict[str, Any] = {}
+    given: dict[str, str]
     if request.method != "POST":
+        if kept and "continue" in request.GET:
+            number = _revision(str(kept.form["revision"]))
+            more = {"revision": number, "kept": kept, "overtaken": segment is not None and number != segment.revision}
+            return _page(request, segment, unsaved.root_of(kept), saves=True, given=kept.form, **more)
         root = draft.from_rule(segment.rule) if segment else _empty()
         given = {"name": segment.name, "description": segment.description} if segment else {}
-        more: dict[str, Any] = {"revision": segment.revision, "problems": _stale(segment)} if segment else {}
-        return _page(request, segment, root, saves=True, given=given, **more)
+        more = {"revision": segment.revision, "problems": _stale(segment)} if segment else {}
+        return _page(request, segment, root, saves=True, given=given, offer=kept and unsaved.offer_of(kept), **more)
     root = draft.from_post(request.POST)
     given = {"name": request.POST.get("name", ""), "description": request.POST.get("description", "")}
     rule = draft.to_rule(root, catalogs.load())
@@ -86,17 +94,22 @@ def _build(request: StaffRequest, segment: Segment | None) -> HttpResponse:
         if segment is None or "as_copy" in request.POST:
             segment = commands.create(rule=rule, by=request.user, **given)
         else:
-            revision = request.POST.get("revision", "")
-            number = int(revision) if revision.isdecimal() and len(revision) < 10 else 0
-            segment = commands.edit(segment, rule=rule, revision=number, by=request.user, **given)
+            revision = _revision(request.POST.get("revision", ""))
+            segment = commands.edit(segment, rule=rule, revision=revision, by=request.user, **given)
     except RuleError as refusal:
         refused = {"problems": refusal.problems}
     except DomainError as refusal:
         refused = {"refusal": str(refusal), "code": refusal.code}
     else:
+        unsaved.drop(request.user.pk, of, mark=mark_in(request))
         messages.success(request, "Segment saved.")
         return redirect("segments:detail", segment.pk)
+    refused["kept"] = kept if kept and kept.mark == mark_in(request) else None
     return _page(request, segment, root, saves=True, given=given, revision=request.POST.get("revision", 0), **refused)
+
+
+def _revision(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 10 else 0
 
 
 def _stale(segment: Segment) -> list[Problem]:

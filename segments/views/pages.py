@@ -14,7 +14,7 @@ from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from core.errors import DomainError
 from segments import catalog as catalogs
-from segments import commands, counting, queries, uses
+from segments import commands, counting, queries, unsaved, uses
 from segments.errors import RuleError
 from segments.history import history_of
 from segments.models import Segment
@@ -29,7 +29,16 @@ def segment_list(request: StaffRequest) -> HttpResponse:
     archived = "archived" in request.GET
     rows = queries.sentences_of(queries.archived() if archived else queries.segments())
     rows.sort(key=lambda row: str(row[0].name).casefold())
-    return render(request, "segments/list.html", {"rows": rows, "archived": archived, "live": live(request)})
+    kept = {one.segment_id: one for one in unsaved.kept_by(request.user.pk)}
+    begun = unsaved.offer_of(kept[None]) if None in kept and request.user.may(Action.SEGMENTS_EDIT) else None
+    context = {"rows": rows, "archived": archived, "live": live(request), "unsaved": kept, "begun": begun}
+    return render(request, "segments/list.html", context)
+
+
+def _offer(request: StaffRequest, segment: Segment) -> unsaved.Offer | None:
+    """What this person changed and did not save."""
+    kept = unsaved.find(request.user.pk, segment) if request.user.may(Action.SEGMENTS_EDIT) else None
+    return unsaved.offer_of(kept) if kept and segment.archived_at is None else None
 
 
 @may(Action.SEGMENTS_VIEW)
@@ -43,6 +52,7 @@ def segment_detail(request: StaffRequest, segment_id: UUID) -> HttpResponse:
         "live": live(request),
         "used": uses.used_where(segment),
         "today": timezone.localdate(),
+        "offer": _offer(request, segment),
         **members.history(request, segment),
     }
     try:

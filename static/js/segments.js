@@ -1,9 +1,10 @@
 // The rule builder. Every step posts the whole form, one after the other; its answer is laid over the tree without
 // replacing what stays, so the keyboard, a half-typed word and an open list are never taken away. Only what a person
 // has not touched since the step was sent is filled in from the answer. Counts follow in a lane of their own, where the
-// newest question wins. Nothing is kept in the browser beyond the page.
+// newest question wins. What is built is kept on the server (keeper.js); nothing is kept in the browser beyond the page.
 import Sortable from "../vendor/sortable/sortable.esm.js";
 import { toast } from "./app.js";
+import { Keeper } from "./keeper.js";
 import { morph, strip } from "./morph.js";
 
 const COUNT_AFTER_MS = 120;
@@ -11,7 +12,7 @@ const FIND_AFTER_MS = 80;
 const PAUSE_AFTER_MS = 600;
 const PAST = 50;
 
-// Brings the builder in this form to life. A form that lies inside another page (no `data-saves`) hears "rule:changed"
+// Brings the builder in this form to life. A form that lies inside another page (no `data-keep`) hears "rule:changed"
 // whenever something else stands in it, once nothing is on its way any more.
 export function build(form) {
   const tree = form.querySelector("#tree");
@@ -23,8 +24,7 @@ export function build(form) {
   const touched = new Set();
   let running = false;
   let dragging = null;
-  let leaving = false;
-  let unsaved = false;
+  const keeper = "keep" in form.dataset ? new Keeper(form, entries, renew) : null;
 
   // What stands in the form, its nodes in the order of their places: a node dragged elsewhere is still called as before.
   function entries() {
@@ -58,7 +58,7 @@ export function build(form) {
   }
 
   function changed() {
-    unsaved = "saves" in form.dataset;
+    keeper?.soon();
     const undo = form.querySelector("[data-undo]");
     if (undo) undo.disabled = !past.length;
   }
@@ -71,11 +71,14 @@ export function build(form) {
         data.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
         return await ask(where, data, signal, true);
       }
+      keeper?.doubt();
       if (answer.status === 401 || answer.status === 403)
         toast("You are signed out. Sign in in another tab, then go on here: everything you typed stays.");
       else toast("The server could not answer. What you typed is still here; try again in a moment.");
     } catch (error) {
-      if (error.name !== "AbortError") toast("No connection. What you typed is still here; try again.");
+      if (error.name === "AbortError") return null;
+      keeper?.doubt();
+      toast("No connection. What you typed is still here; try again.");
     }
     return null;
   }
@@ -294,7 +297,6 @@ export function build(form) {
   }
 
   function click(event) {
-    if (event.target.closest("[data-leave]")) leaving = true;
     const button = event.target.closest("button");
     if (!button) return;
     if (button.dataset.do) step(button.dataset.do);
@@ -326,18 +328,12 @@ export function build(form) {
     if ("find" in event.target.dataset) findSoon(event.target, 0);
   });
   form.addEventListener("submit", (event) => {
-    leaving = "save" in (event.submitter?.dataset || {});
-    if (leaving) return;
+    if (event.submitter?.matches("[data-save], [data-discard]")) return keeper?.leave(event);
     event.preventDefault(); // Enter in a field looks again; it neither saves nor moves anything.
     event.stopImmediatePropagation();
     step("look");
   });
-  if ("saves" in form.dataset)
-    addEventListener("beforeunload", (event) => {
-      if (unsaved && !leaving) event.preventDefault();
-    });
   changed();
-  unsaved = false;
   count();
 }
 
