@@ -20,6 +20,7 @@ class Action(TextChoices):
     CONTACTS_DELETE = "contacts.delete", "Delete contacts"
     CONTACTS_IMPORT = "contacts.import", "Import files"
     ATTRIBUTES_MANAGE = "attributes.manage", "Define attributes"
+    SENSITIVITY_LOWER = "sensitivity.lower", "Approve that an attribute or an event counts as less sensitive"
     CONSENT_VIEW = "consent.view", "See consents"
     CONSENT_RECORD = "consent.record", "Record consents and opt-outs"
     CONSENT_EXPORT = "consent.export", "Export consents"
@@ -65,6 +66,7 @@ POLICY: dict[Action, frozenset[Role]] = {
     Action.CONTACTS_DELETE: frozenset({A, C}),
     Action.CONTACTS_IMPORT: frozenset({A, M}),
     Action.ATTRIBUTES_MANAGE: frozenset({A, M}),
+    Action.SENSITIVITY_LOWER: frozenset({P, C}),
     Action.CONSENT_VIEW: frozenset({A, M, P, C}),
     Action.CONSENT_RECORD: frozenset({M, C}),
     Action.CONSENT_EXPORT: frozenset({C}),

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Sequence
 from typing import Literal
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Max
 
 from audit.commands import record as audit
-from contacts import signals
+from contacts import lowering, signals
 from contacts.errors import BadValue, NotAllowed
-from contacts.imports import write_reason
 from contacts.models import Attribute, Kind
 from core import clock
 from core.actors import By
@@ -78,22 +78,49 @@ def define(
 def edit(
     attribute: Attribute, *, label: str, sensitivity: str, choices: Sequence[str] = (), reason: str = "", by: By
 ) -> Attribute:
-    """Change name, choices and sensitivity. Lowering the sensitivity needs a reason: more mail may then carry it."""
+    """Change name, choices and sensitivity. Lowering it is only asked for, with a reason: a second person decides.
+
+    What was asked for before ends where less is not asked for any more.
+    """
     attribute = Attribute.objects.select_for_update().get(pk=attribute.pk)
     label = " ".join(label.split())
     _refuse_taken(label, attribute)
     before, after = Sensitivity(attribute.sensitivity), Sensitivity(sensitivity)
-    attribute.label, attribute.sensitivity = label, after
+    attribute.label, attribute.sensitivity = label, max(before, after, key=lambda tier: tier.rank)
     attribute.choices = _clean_choices(attribute.kind, choices)
     attribute.save()
     if after.rank < before.rank:
-        note = write_reason("attribute.lowered", attribute.pk, reason, by)
-        audit("attribute.lowered", by=by, target=attribute, was=before.value, now=after.value, reason_id=str(note.pk))
-    elif after.rank > before.rank:
-        audit("attribute.raised", by=by, target=attribute, was=before.value, now=after.value)
+        asked = lowering.ask(attribute.pk, "attribute.lowered", to=after, reason=reason, by=by)
+        note = str(asked.reason_id)
+        audit("attribute.lowering_asked", by=by, target=attribute, was=before.value, to=after.value, reason_id=note)
     else:
-        audit("attribute.changed", by=by, target=attribute)
+        lowering.drop(attribute.pk)
+        if after.rank > before.rank:
+            audit("attribute.raised", by=by, target=attribute, was=before.value, now=after.value)
+        else:
+            audit("attribute.changed", by=by, target=attribute)
     _announce(attribute)
+    return attribute
+
+
+@transaction.atomic
+def lower(attribute: Attribute, *, seen: UUID, by: By) -> Attribute:
+    """As the second person, have it count as less, as asked for. Raises NotTheSecondPerson, NotAllowed."""
+    attribute = Attribute.objects.select_for_update().get(pk=attribute.pk)
+    asked, was = lowering.decide(attribute.pk, seen=seen, by=by), attribute.sensitivity
+    attribute.sensitivity = asked.to
+    attribute.save(update_fields=["sensitivity"])
+    note, asker = str(asked.reason_id), str(asked.asked_by)
+    audit("attribute.lowered", by=by, target=attribute, was=was, now=asked.to, asked_by=asker, reason_id=note)
+    _announce(attribute)
+    return attribute
+
+
+@transaction.atomic
+def keep(attribute: Attribute, *, seen: UUID, by: By) -> Attribute:
+    """As the second person, have it count as it does. Raises NotTheSecondPerson, NotAllowed."""
+    asked = lowering.decide(attribute.pk, seen=seen, by=by)
+    audit("attribute.lowering_refused", by=by, target=attribute, to=asked.to, asked_by=str(asked.asked_by))
     return attribute
 
 
@@ -106,6 +133,7 @@ def remove(attribute: Attribute, *, by: By) -> Attribute:
     if attribute.removed_at is None:
         attribute.removed_at = clock.now()
         attribute.save(update_fields=["removed_at"])
+        lowering.drop(attribute.pk)
         audit("attribute.removed", by=by, target=attribute)
         _announce(attribute)
     return attribute

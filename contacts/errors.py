@@ -35,6 +35,10 @@ class NeedsReason(DomainError):
     status = 400
 
 
+class NotTheSecondPerson(DomainError):
+    """Whoever asked for something to count as less sensitive cannot be who approves it (SND-08)."""
+
+
 class WrongState(DomainError):
     """The import is not at the point where this can be done."""
 

@@ -8,7 +8,7 @@ from django import forms
 
 from contacts import csvfile, values
 from contacts.errors import BadValue
-from contacts.models import Attribute, Import, Kind
+from contacts.models import Attribute, Import, Kind, Lowering
 from core.sensitivity import Sensitivity
 
 TIERS = [
@@ -54,19 +54,25 @@ class AttributeEditForm(AttributeForm):
         required=False,
         max_length=500,
         label="Reason for lowering the sensitivity",
-        help_text="Needed only if you lower it. Kept, and shown in the trail.",
+        help_text="Needed only if you lower it. The second person who decides reads it, and it is kept.",
     )
 
-    def __init__(self, *args: Any, attribute: Attribute, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, attribute: Attribute, asked: Lowering | None = None, **kwargs: Any) -> None:
         kwargs["initial"] = {
             "label": attribute.label,
-            "sensitivity": attribute.sensitivity,
+            "sensitivity": asked.to if asked else attribute.sensitivity,
             "choices": "\n".join(attribute.choices),
         }
         super().__init__(*args, **kwargs)
         del self.fields["kind"]
         if attribute.kind != Kind.CHOICE:
             del self.fields["choices"]
+
+
+class LoweringForm(forms.Form):
+    """A second person's word. `seen`: what the page showed."""
+
+    seen = forms.UUIDField(widget=forms.HiddenInput)
 
 
 class SearchForm(forms.Form):

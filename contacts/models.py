@@ -213,6 +213,22 @@ class Reason(models.Model):
         return f"Reason {self.pk}"
 
 
+class Lowering(models.Model):
+    """That something (an attribute, an event) is to count as less sensitive, until a second person has decided."""
+
+    DATA = Declaration(safe=("*",))
+
+    id = uuid_pk()
+    target_id = models.UUIDField(unique=True)
+    to = models.CharField(max_length=12, choices=Sensitivity.choices)
+    reason = models.ForeignKey(Reason, on_delete=models.PROTECT, related_name="+")
+    asked_by = models.UUIDField(null=True)
+    asked_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"Lowering {self.pk}"
+
+
 class SavedMapping(models.Model):
     """The mapping somebody chose for a set of column headers, offered again next time."""
 

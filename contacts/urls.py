@@ -14,6 +14,7 @@ urlpatterns = [
     path("attributes/", attributes.listing, name="attributes"),
     path("attributes/new/", attributes.new, name="attribute_new"),
     path("attributes/<uuid:attribute_id>/", attributes.edit, name="attribute"),
+    path("attributes/<uuid:attribute_id>/lower/", attributes.lower, name="attribute_lower"),
     path("attributes/<uuid:attribute_id>/remove/", attributes.remove, name="attribute_remove"),
     path("attributes/<uuid:attribute_id>/restore/", attributes.restore, name="attribute_restore"),
     path("attributes/<uuid:attribute_id>/move/", attributes.move, name="attribute_move"),

@@ -12,7 +12,8 @@ from campaigns import queries as campaigns
 from campaigns.models import Campaign, ReviewNote
 from consent import queries as consent
 from consent.models import Act
-from contacts.models import Contact, Import
+from contacts import lowering
+from contacts.models import Attribute, Contact, Import
 from content.models import Template
 from core import clock
 from core.models import Organization
@@ -26,6 +27,7 @@ from tracking import queries as tracking
 from tracking.queries import Returned
 from workflows import notices
 from workflows import queries as journeys
+from workflows.models import EventType
 
 #: An agreement that ends within this is shown to whoever can renew it.
 AGREEMENT_NOTICE = timedelta(days=60)
@@ -90,6 +92,7 @@ def needs(user: User) -> list[Need]:
     return [
         *_reviews(user),
         *_exports(user),
+        *_lowerings(user),
         *_returned(user),
         *_approved(user),
         *_journeys(user),
@@ -122,6 +125,17 @@ def _exports(user: User) -> Iterator[Need]:
             yield Need(
                 "download", one.segment.name, "Your export is approved", "Open", _page("segments:export", one.pk)
             )
+
+
+def _lowerings(user: User) -> Iterator[Need]:
+    """What is to count as less sensitive, for the second person."""
+    asked = list(lowering.awaiting(user)) if user.may(Action.SENSITIVITY_LOWER) else []
+    ids, detail = [one.target_id for one in asked], "Is to count as less sensitive: waits for your approval"
+    for attribute in Attribute.objects.filter(pk__in=ids, removed_at=None):
+        url = _page("contacts:attribute_lower", attribute.pk)
+        yield Need("review", attribute.label, detail, "Review", url)
+    for event in EventType.objects.filter(pk__in=ids, archived_at=None):
+        yield Need("review", str(event.label or event.name), detail, "Review", _page("workflows:event", event.pk))
 
 
 def _returned(user: User) -> Iterator[Need]:

@@ -10,6 +10,7 @@ from django.db.models import Count
 
 from accounts.queries import person_of
 from audit.commands import record
+from contacts import lowering
 from core import clock
 from core.actors import By
 from core.sensitivity import Sensitivity
@@ -56,12 +57,16 @@ def declare(
 ) -> EventType:
     """Make an event known, so that it is taken when it comes. Raises NotComplete, EventTaken.
 
-    The name of one that is archived may be declared again: it is the same event, and what came before still counts.
+    The name of one that is archived may be declared again: it is the same event, and what came before still counts; so
+    it is declared as what it was, or as more.
     """
     name, cleaned = _slug(name, "The name"), _properties(properties or {})
     kept = EventType.objects.select_for_update().filter(name_index=name_index(name)).first()
     if kept is not None and kept.archived_at is None:
         raise EventTaken("An event of this name is declared already. Change that one, or take another name.")
+    if kept is not None and Sensitivity(sensitivity).rank < Sensitivity(kept.sensitivity).rank:
+        was = Sensitivity(kept.sensitivity).label.lower()
+        raise EventTaken(f"An event of this name was {was} before. Declare it as that; then ask for less on its page.")
     event = kept or EventType(name=name, name_index=name_index(name), created_by=person_of(by))
     event.label, event.properties, event.archived_at = " ".join(label.split())[:120], cleaned, None
     event.sensitivity = Sensitivity(sensitivity)
@@ -75,8 +80,15 @@ def declare(
 
 
 @transaction.atomic
-def change(event: EventType, *, label: str, properties: Mapping[str, str], sensitivity: str, by: By) -> EventType:
-    """Change all but the name. Raises NotComplete, and EventInUse where a running journey needs a property as it is."""
+def change(
+    event: EventType, *, label: str, properties: Mapping[str, str], sensitivity: str | None = None, reason: str = "",
+    by: By,
+) -> EventType:  # fmt: skip
+    """Change all but the name. That it counts as less is only asked for, with a reason: a second person decides, and
+    what was asked before ends where less is not asked for any more. `sensitivity` None: that stays, and what is asked.
+
+    Raises NotComplete, NeedsReason, and EventInUse where a running journey needs a property as it is.
+    """
     event = EventType.objects.select_for_update().get(pk=event.pk)
     cleaned = _properties(properties)
     needed = {name for _, definition in uses.running() for name in uses.properties_in(definition, str(event.name))}
@@ -84,10 +96,36 @@ def change(event: EventType, *, label: str, properties: Mapping[str, str], sensi
     if lost:
         raise EventInUse(f"A journey that runs uses “{lost[0]}” as it is. Publish it without, then change the event.")
     was = Sensitivity(event.sensitivity)
+    wanted = was if sensitivity is None else Sensitivity(sensitivity)
     event.label, event.properties = " ".join(label.split())[:120], cleaned
-    event.sensitivity = Sensitivity(sensitivity)
+    event.sensitivity = max(was, wanted, key=lambda tier: tier.rank)
     event.save()
     record("event.changed", by=by, target=event, was=str(was), now=str(event.sensitivity), properties=len(cleaned))
+    if wanted.rank < was.rank:
+        asked = lowering.ask(event.pk, "event.lowered", to=wanted, reason=reason, by=by)
+        record("event.lowering_asked", by=by, target=event, to=str(wanted), reason_id=str(asked.reason_id))
+    elif sensitivity is not None:
+        lowering.drop(event.pk)
+    return event
+
+
+@transaction.atomic
+def lower(event: EventType, *, seen: UUID, by: By) -> EventType:
+    """As the second person, have it count as less, as asked for. Raises NotTheSecondPerson, NotAllowed."""
+    event = EventType.objects.select_for_update().get(pk=event.pk)
+    asked, was = lowering.decide(event.pk, seen=seen, by=by), event.sensitivity
+    event.sensitivity = asked.to
+    event.save(update_fields=["sensitivity"])
+    note, asker = str(asked.reason_id), str(asked.asked_by)
+    record("event.lowered", by=by, target=event, was=was, now=asked.to, asked_by=asker, reason_id=note)
+    return event
+
+
+@transaction.atomic
+def keep(event: EventType, *, seen: UUID, by: By) -> EventType:
+    """As the second person, have it count as it does. Raises NotTheSecondPerson, NotAllowed."""
+    asked = lowering.decide(event.pk, seen=seen, by=by)
+    record("event.lowering_refused", by=by, target=event, to=asked.to, asked_by=str(asked.asked_by))
     return event
 
 
@@ -100,6 +138,7 @@ def archive(event: EventType, *, by: By) -> EventType:
     if event.archived_at is None:
         event.archived_at = clock.now()
         event.save(update_fields=["archived_at"])
+        lowering.drop(event.pk)
         record("event.archived", by=by, target=event)
     return event
 

@@ -60,6 +60,7 @@ urlpatterns = [
     path("events/<uuid:event_id>/archive", events.event_archive, name="event_archive"),
     path("endpoints", endpoints.endpoint_list, name="endpoints"),
     path("endpoints/new", endpoints.endpoint_new, name="endpoint_new"),
+    path("events/<uuid:event_id>/lower", events.event_lower, name="event_lower"),
     path("endpoints/<uuid:endpoint_id>", endpoints.endpoint_edit, name="endpoint"),
     path("endpoints/<uuid:endpoint_id>/check", endpoints.endpoint_check, name="endpoint_check"),
     path("endpoints/<uuid:endpoint_id>/secret", endpoints.endpoint_secret, name="endpoint_secret"),

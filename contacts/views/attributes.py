@@ -8,9 +8,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.policy import Action
+from accounts.queries import names_of
 from accounts.requests import StaffRequest, may
-from contacts import attributes
-from contacts.forms import AttributeEditForm, AttributeForm
+from contacts import attributes, lowering
+from contacts.forms import AttributeEditForm, AttributeForm, LoweringForm
 from contacts.models import Attribute
 from core.errors import DomainError
 
@@ -41,16 +42,44 @@ def new(request: StaffRequest) -> HttpResponse:
 @may(Action.ATTRIBUTES_MANAGE)
 def edit(request: StaffRequest, attribute_id: UUID) -> HttpResponse:
     attribute = get_object_or_404(Attribute, pk=attribute_id, removed_at=None)
-    form = AttributeEditForm(request.POST or None, attribute=attribute)
+    asked = lowering.of(attribute.pk)
+    form = AttributeEditForm(request.POST or None, attribute=attribute, asked=asked)
     if request.method == "POST" and form.is_valid():
         try:
             attributes.edit(attribute, **form.cleaned_data, by=request.user)
         except DomainError as refusal:
             form.add_error(None, str(refusal))
         else:
-            messages.success(request, "Attribute changed.")
+            said = "Attribute changed."
+            if lowering.of(attribute.pk):
+                said = "Saved. It counts as less once a second person approves it; approvers see it on their Home."
+            messages.success(request, said)
             return redirect("contacts:attributes")
-    return render(request, "contacts/attribute_form.html", {"form": form, "attribute": attribute})
+    return render(request, "contacts/attribute_form.html", {"form": form, "attribute": attribute, "asked": asked})
+
+
+@may(Action.SENSITIVITY_LOWER)
+def lower(request: StaffRequest, attribute_id: UUID) -> HttpResponse:
+    """What is asked for, and the second person's decision."""
+    attribute = get_object_or_404(Attribute, pk=attribute_id, removed_at=None)
+    asked, form = lowering.of(attribute.pk), LoweringForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        command = attributes.lower if "approve" in request.POST else attributes.keep
+        try:
+            attribute = command(attribute, seen=form.cleaned_data["seen"], by=request.user)
+        except DomainError as refusal:
+            messages.error(request, str(refusal))
+        else:
+            messages.success(request, f"{attribute.label} counts as {attribute.get_sensitivity_display().lower()}.")
+        return redirect("contacts:attribute_lower", attribute.pk)
+    asker = asked.asked_by if asked else None
+    context = {
+        "attribute": attribute,
+        "asked": asked,
+        "own": asker == request.user.pk,
+        "who": names_of([asker]).get(str(asker), "") if asker else "",
+    }
+    return render(request, "contacts/attribute_lower.html", context)
 
 
 def _act(request: StaffRequest, attribute_id: UUID, verb: str, done: str) -> HttpResponse:

@@ -12,8 +12,8 @@ from django.urls import reverse
 
 from accounts.policy import Role
 from audit.models import Entry
-from contacts import chunks, queries
-from contacts.models import Attribute, Contact, Import, ImportChunk, Reason
+from contacts import attributes, chunks, queries
+from contacts.models import Attribute, Contact, Import, ImportChunk, Lowering, Reason
 from contacts.records import Coded
 from contacts.uploads import SealingUploadHandler
 from tests import browser as browsing
@@ -189,18 +189,52 @@ def test_attributes_are_defined_ordered_and_removed(client_for: ClientFor) -> No
     assert "email" in queries.attributes()
 
 
-def test_lowering_a_sensitivity_needs_a_reason_and_raising_does_not(client_for: ClientFor) -> None:
-    client, attribute = client_for(), queries.attributes()["conditions"]
-    url = reverse("contacts:attribute", args=[attribute.pk])
+def test_lowering_a_sensitivity_takes_a_reason_and_a_second_person_and_raising_does_not() -> None:
+    marketer, approver = UserFactory(roles=[Role.MARKETER, Role.COMPLIANCE]), UserFactory(roles=[Role.APPROVER])
+    client, second, attribute = Client(), Client(), queries.attributes()["conditions"]
+    sign_in(client, marketer)
+    sign_in(second, approver)
+    url, decision = (reverse(name, args=[attribute.pk]) for name in ("contacts:attribute", "contacts:attribute_lower"))
+
+    def tier() -> str:
+        attribute.refresh_from_db()
+        return attribute.sensitivity
+
     client.post(url, {"label": "Conditions", "sensitivity": "special"})
     assert Entry.objects.get(action="attribute.raised").details == {"was": "phi", "now": "special"}
     assert "Say why" in text_of(client.post(url, {"label": "Conditions", "sensitivity": "identity"}))
-    attribute.refresh_from_db()
-    assert attribute.sensitivity == "special"
-    client.post(url, {"label": "Conditions", "sensitivity": "phi", "reason": "No special categories in here"})
+    lowered = {"label": "Conditions", "sensitivity": "phi", "reason": "No special categories in here"}
+    client.post(url, lowered)
+    assert tier() == "special"
+    assert "it is to count as Health information" in text_of(client.get(url))
+    asked = Lowering.objects.get()
+    client.post(decision, {"seen": str(asked.pk), "approve": "1"})  # who asked is no second person, whatever the role
+    assert tier() == "special"
+    assert "Is to count as less sensitive" in text_of(second.get("/"))
+    assert "Is to count as less sensitive" not in text_of(client.get("/"))
+    assert "No special categories in here" in text_of(second.get(decision))
+    client.post(url, {**lowered, "sensitivity": "identity", "reason": "It is only a name"})
+    second.post(decision, {"seen": str(asked.pk), "approve": "1"})  # what was read is not what is asked for
+    assert tier() == "special"
+    client.post(url, {"label": "Conditions of health", "sensitivity": "identity"})  # the same is asked for still
+    second.post(decision, {"seen": str(Lowering.objects.get().pk), "approve": "1"})
+    assert tier() == "identity"
+    said = Entry.objects.get(action="attribute.lowered").details
+    assert (said["was"], said["now"], said["asked_by"]) == ("special", "identity", str(marketer.pk))
+    assert not Lowering.objects.exists()
+
+
+def test_a_lowering_can_be_refused_and_taken_back(client_for: ClientFor) -> None:
+    client, attribute = client_for(), queries.attributes()["conditions"]
+    url, typed = reverse("contacts:attribute", args=[attribute.pk]), {"label": "Conditions", "sensitivity": "identity"}
+    client.post(url, {**typed, "reason": "It is only a name"})
+    attributes.keep(attribute, seen=Lowering.objects.get().pk, by=UserFactory())
+    assert not Lowering.objects.exists()
+    client.post(url, {**typed, "reason": "It is only a name"})
+    client.post(url, {**typed, "sensitivity": "phi"})
+    assert not Lowering.objects.exists()
     attribute.refresh_from_db()
     assert attribute.sensitivity == "phi"
-    assert Entry.objects.get(action="attribute.lowered").details["was"] == "special"
 
 
 FILE = "Patient ID,Email,Nickname\nP1,ada@example.com,Countess\nP2,bad,Amazing Grace\nP3,alan@example.com,=1+1\n"

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from accounts.policy import Action, Role
 from audit.models import Entry
+from contacts.models import Lowering
 from core import clock
 from core.actors import SYSTEM
 from core.ids import uuid7
@@ -121,6 +122,58 @@ def test_a_test_says_how_it_went(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def form(**given: str) -> dict[str, str]:
     return {"p-TOTAL_FORMS": "3", "p-INITIAL_FORMS": "0", "sensitivity": "phi", **given}
+
+
+def test_an_event_counts_as_less_only_once_a_second_person_approves_it(client: Client) -> None:
+    marketer, approver = UserFactory(roles=[Role.MARKETER, Role.APPROVER]), UserFactory(roles=[Role.COMPLIANCE])
+    second = Client()
+    sign_in(client, marketer)
+    sign_in(second, approver)
+    event = event_types.declare(name="tested_positive", by=marketer)
+    page, decision = (reverse(f"workflows:{name}", args=[event.pk]) for name in ("event", "event_lower"))
+    typed = form(label="Tested positive", sensitivity="identity")
+
+    def tier() -> str:
+        event.refresh_from_db()
+        return event.sensitivity
+
+    assert "Say why" in client.post(page, typed).content.decode()
+    client.post(page, {**typed, "reason": "It says nothing of what was tested"})
+    asked = Lowering.objects.get()
+    for _ in range(2):  # whoever asked is no second person, whatever their roles
+        client.post(decision, {"seen": str(asked.pk), "approve": "1"})
+    assert tier() == "phi"
+    assert "Let it count" not in client.get(page).content.decode()
+    assert "Tested positive" in second.get("/").content.decode()
+    assert "It says nothing of what was tested" in second.get(page).content.decode()
+    second.post(decision, {"seen": str(asked.pk), "keep": "1"})
+    assert (tier(), Lowering.objects.count()) == ("phi", 0)
+    client.post(page, {**typed, "reason": "It says nothing of what was tested"})
+    second.post(decision, {"seen": str(asked.pk), "approve": "1"})  # which is not what is asked for now
+    assert tier() == "phi"
+    second.post(decision, {"seen": str(Lowering.objects.get().pk), "approve": "1"})
+    assert tier() == "identity"
+    said = Entry.objects.get(action="event.lowered").details
+    assert (said["was"], said["now"], said["asked_by"]) == ("phi", "identity", str(marketer.pk))
+
+
+def test_an_event_is_not_made_less_by_archiving_it_and_declaring_it_anew_or_by_the_api() -> None:
+    event = event_types.declare(name="tested_positive", by=SYSTEM)
+    event_types.archive(event, by=SYSTEM)
+    with pytest.raises(EventTaken, match="health information before"):
+        event_types.declare(name="tested_positive", sensitivity="identity", by=SYSTEM)
+    event_types.declare(name="tested_positive", by=SYSTEM)
+    _, headers = api_token([Action.WORKFLOWS_EDIT], UserFactory(roles=[Role.MARKETER]))
+    url, client = f"/api/v1/event-types/{event.pk}", Client()
+
+    def patch(**given: str) -> Any:
+        return client.patch(url, given, content_type="application/json", headers=headers)
+
+    assert patch(sensitivity="identity").status_code == 400
+    answer = patch(sensitivity="identity", reason="It says nothing of what was tested").json()
+    assert (answer["sensitivity"], answer["asked_sensitivity"]) == ("phi", "identity")
+    assert patch(label="Tested").json()["asked_sensitivity"] == "identity"
+    assert patch(sensitivity="phi").json()["asked_sensitivity"] is None
 
 
 def test_an_event_is_declared_changed_and_archived_on_pages() -> None:

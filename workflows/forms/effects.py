@@ -69,6 +69,17 @@ class EventForm(forms.Form):
     )
 
 
+class EventEditForm(EventForm):
+    """Change an event; its name stays."""
+
+    reason = forms.CharField(
+        required=False,
+        max_length=500,
+        label="Reason for lowering the sensitivity",
+        help_text="Needed only if you lower it. The second person who decides reads it, and it is kept.",
+    )
+
+
 class PropertyForm(forms.Form):
     name = forms.SlugField(max_length=50, required=False, widget=forms.TextInput(attrs={"class": "mono"}))
     kind = forms.ChoiceField(label="Is", choices=list(TYPES.items()), required=False)

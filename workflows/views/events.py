@@ -11,11 +11,14 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.policy import Action
+from accounts.queries import names_of
 from accounts.requests import StaffRequest, may
+from contacts import lowering
+from contacts.forms import LoweringForm
 from core.errors import DomainError
 from workflows import event_types
 from workflows.event_types import TYPES
-from workflows.forms.effects import EventForm, Properties, properties_of
+from workflows.forms.effects import EventEditForm, EventForm, Properties, properties_of
 from workflows.models import EventType
 from workflows.uses import drawn, events_in
 
@@ -69,8 +72,9 @@ def event_detail(request: StaffRequest, event_id: UUID) -> HttpResponse:
     event = get_object_or_404(EventType, pk=event_id, archived_at=None)
     editable = request.user.may(Action.WORKFLOWS_EDIT)
     given = request.POST if request.method == "POST" and editable else None
-    kept = {"name": event.name, "label": event.label, "sensitivity": event.sensitivity}
-    form = EventForm({**given.dict(), "name": event.name} if given is not None else None, initial=kept)
+    asked = lowering.of(event.pk)
+    kept = {"name": event.name, "label": event.label, "sensitivity": asked.to if asked else event.sensitivity}
+    form = EventEditForm({**given.dict(), "name": event.name} if given is not None else None, initial=kept)
     # What is sent is all there is: compared with what was there, what stayed would count as left empty.
     there = None if given else [{"name": name, "kind": kind} for name, kind in event.properties.items()]
     rows = Properties(given, prefix="p", initial=there)
@@ -79,14 +83,21 @@ def event_detail(request: StaffRequest, event_id: UUID) -> HttpResponse:
         try:
             event_types.change(
                 event, label=data["label"], properties=properties_of(rows), sensitivity=data["sensitivity"],
-                by=request.user,
+                reason=data["reason"], by=request.user,
             )  # fmt: skip
         except DomainError as refusal:
             form.add_error(None, str(refusal))
         else:
-            messages.success(request, "Saved.")
+            said = "Saved."
+            if lowering.of(event.pk):
+                said = "Saved. It counts as less once a second person approves it; approvers see it on their Home."
+            messages.success(request, said)
             return redirect("workflows:event", event.pk)
+    asker = asked.asked_by if asked else None
     shown = {
+        "asked": asked,
+        "own": asker == request.user.pk,
+        "asked_by": names_of([asker]).get(str(asker), "") if asker else "",
         "event": event,
         "form": form,
         "rows": rows,
@@ -113,6 +124,21 @@ def _example(request: StaffRequest, event: EventType) -> str:
     return (
         f"curl {url} \\\n  -H 'Authorization: Bearer crl_…' \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'"
     )
+
+
+@may(Action.SENSITIVITY_LOWER)
+@require_POST
+def event_lower(request: StaffRequest, event_id: UUID) -> HttpResponse:
+    """The second person's decision on what is asked for."""
+    event, form = get_object_or_404(EventType, pk=event_id, archived_at=None), LoweringForm(request.POST)
+    command = event_types.lower if "approve" in request.POST else event_types.keep
+    try:
+        if form.is_valid():
+            event = command(event, seen=form.cleaned_data["seen"], by=request.user)
+            messages.success(request, f"It counts as {event.get_sensitivity_display().lower()}.")
+    except DomainError as refusal:
+        messages.error(request, str(refusal))
+    return redirect("workflows:event", event.pk)
 
 
 @may(Action.WORKFLOWS_EDIT)
