@@ -117,13 +117,17 @@ class Offers:
     def events(self) -> dict[str, EventType]:
         return {str(found.name): found for found in EventType.objects.filter(archived_at=None)}
 
+    def event(self, name: str) -> EventType | None:
+        """Large and small letters are the same."""
+        return self.events.get(name.strip().lower())
+
     def event_names(self) -> list[tuple[str, str]]:
         return [(name, str(found.label) or name) for name, found in self.events.items()]
 
     def properties(self, *kinds: str) -> dict[str, str]:
         """Of the event that lets people in: property → kind; nothing where none does."""
         trigger = self.definition.trigger
-        found = self.events.get(trigger.event) if isinstance(trigger, ByEvent) else None
+        found = self.event(trigger.event) if isinstance(trigger, ByEvent) else None
         return {p: kind for p, kind in (found.properties if found else {}).items() if not kinds or kind in kinds}
 
     @cached_property

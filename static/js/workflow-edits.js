@@ -70,6 +70,8 @@ function room(definition, more) {
 // What a new step knows from its place: a branch by a mail asks about the mail before it.
 function fitted(step, definition, place) {
   if (step.kind === "split") return { ...step, seed: crypto.getRandomValues(new Uint16Array(1))[0] };
+  // Whom a date lets in, no event is about the same as.
+  if (step.kind === "wait_event" && definition.trigger?.kind === "date") return { ...step, same_key: false };
   if (step.kind !== "branch_mail") return step;
   const before = [place.from, ...above(definition, place.from)];
   return { ...step, mail: before.find((id) => definition.steps[id]?.kind === "mail") || "" };

@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 from django import forms
 
 from contacts.errors import BadValue
-from contacts.values import parse
 from core.purposes import Stream
-from workflows.forms.steps import Layout, StepForm, pick, uuid_or_none, value_field, value_shown
+from workflows.forms import values
+from workflows.forms.steps import Layout, StepForm, pick, uuid_or_none
 from workflows.forms.times import with_way
 from workflows.language.checks_steps import may_be_transactional
-from workflows.language.definition import ChangeList, Enter, Mail, SetAttribute, Tell, Webhook
+from workflows.language.definition import ChangeList, Enter, Mail, SetAttribute, Tell, Value, Webhook
 from workflows.offers import choices
 
 
@@ -79,16 +79,15 @@ class SetAttributeForm(StepForm):
     def given(self, step: SetAttribute) -> dict[str, Any]:
         known = self.offers.attributes.get(step.attribute)
         how = "property" if step.property else "clear" if step.value is None and step.attribute else "value"
-        shown = value_shown(known.kind, () if step.value is None else (step.value,)) if known else step.value
-        if isinstance(shown, list):
-            shown = shown[0] if shown else ""
+        shown = values.shown_single(known.kind if known else "text", step.value)
         return {"attribute": step.attribute, "how": how, "property": step.property, "value": shown}
 
     def build(self) -> None:
         chosen = str(self.now("attribute") or "")
         offered = [("", "Choose…"), *self.offers.settable()]
         if chosen and chosen not in dict(offered):
-            offered.append((chosen, f"{chosen} (removed)"))
+            there = self.offers.attributes.get(chosen)
+            offered.append((chosen, f"{there.label} (no journey sets it)" if there else f"{chosen} (removed)"))
         self.fields["attribute"] = pick("Which value", offered)
         known = self.offers.attributes.get(chosen)
         if known is None:
@@ -102,9 +101,13 @@ class SetAttributeForm(StepForm):
             rows = [(name, name.replace("_", " ").capitalize()) for name in held]
             self.fields["property"] = pick("What of the event", choices(rows, "Choose…", self.now("property")))
         elif self.now("how") != "clear":
-            field = value_field("Value", known.kind, known, several=False)
+            field = values.single("Value", known.kind, known, self._held())
             if field is not None:
                 self.fields["value"] = field
+
+    def _held(self) -> Value:
+        """The value as it is, of the attribute that is chosen."""
+        return self.step.value if self.now("attribute") == self.step.attribute else None
 
     def clean(self) -> dict[str, Any] | None:
         super().clean()
@@ -115,7 +118,7 @@ class SetAttributeForm(StepForm):
         self.cleaned_data["stored"] = None
         if typed not in (None, "") and known is not None:
             try:
-                self.cleaned_data["stored"] = parse(known.kind, typed, known)
+                self.cleaned_data["stored"] = values.read_single(known.kind, known, typed, self._held())
             except BadValue as problem:
                 self.refuse("value", problem)
         elif "value" in self.fields:
@@ -167,7 +170,7 @@ class WebhookForm(StepForm):
         self.fields["attributes"] = forms.MultipleChoiceField(
             label="Values that go along",
             required=False,
-            choices=self.offers.attributes_of(),
+            choices=self._attributes(),
             widget=forms.CheckboxSelectMultiple,
             help_text="Only while an agreement with the receiver is in force. Without any, ids alone are told.",
         )
@@ -176,6 +179,10 @@ class WebhookForm(StepForm):
             required=False,
             help_text="Otherwise they need attention.",
         )
+
+    def _attributes(self) -> list[tuple[str, str]]:
+        found = self.offers.attributes_of()
+        return found + [(key, f"{key} (removed)") for key in self.step.attributes if key not in dict(found)]
 
     def changes(self, typed: dict[str, Any]) -> dict[str, Any]:
         exits = with_way(self.step.exits, "failed", typed["failed"])

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django import forms
 
 from workflows.errors import Problem
-from workflows.forms.steps import Layout, PanelForm, change, pick, uuid_or_none, whole
-from workflows.forms.times import event_field
+from workflows.forms.steps import Layout, PanelForm, change, kept, pick, uuid_or_none, whole
+from workflows.forms.times import event_field, same_key_field
 from workflows.language import definition as d
+from workflows.language.checks import MAX_CASES
+from workflows.language.parsing import MAX_NAME
 from workflows.offers import Choices, Offers, choices
 
 AGAIN: Choices = [
@@ -23,17 +25,18 @@ EXITS: Choices = [
     ("event", "An event comes"),
     ("goal", "They reach a goal"),
 ]
-MAX_EXITS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One exit: its place in the definition, its kind, and its fields. `saved`: it is in the definition."""
+    """One exit: what buttons call it ("u": unsubscribing, else its number among the others), its kind and fields."""
 
-    number: int
+    number: str
     kind: str
     label: str
     fields: list[forms.BoundField]
+    first: bool = True
+    last: bool = True
     rule: Any = None
     problems: list[Problem] = field(default_factory=list)
 
@@ -52,6 +55,9 @@ class RulesForm(PanelForm):
         self.exits = [exit for exit in definition.exits if not isinstance(exit, d.Unsubscribed)]
         self.pending = pending if pending == "segment_left" else ""
         super().__init__(data, offers=offers, given=self._given(definition))
+
+    def anew(self, data: Mapping[str, Any] | None) -> Self:
+        return type(self)(data, definition=self.definition, offers=self.offers)
 
     def _given(self, definition: d.Definition) -> dict[str, Any]:
         found: dict[str, Any] = {
@@ -90,24 +96,34 @@ class RulesForm(PanelForm):
                 self.fields[f"segment-{n}"] = pick("Which segment", rows)
             case "event":
                 self.fields[f"event-{n}"] = event_field(self.offers, str(self.now(f"event-{n}") or ""))
-                if isinstance(self.definition.trigger, d.ByEvent):
-                    self.fields[f"same-{n}"] = forms.BooleanField(
-                        required=False, label="Only of the same one they entered for"
-                    )
+                self.fields[f"same-{n}"] = same_key_field(self.offers)
             case "goal":
-                self.fields[f"goal-{n}"] = forms.CharField(required=False, max_length=80, label="Name of the goal")
+                named = forms.CharField(required=False, max_length=MAX_NAME, label="Name of the goal")
+                self.fields[f"goal-{n}"] = named
 
     def listed(self) -> list[Row]:
-        labels = dict(EXITS)
+        """The exits in the order in which they are asked; unsubscribing comes first where it is not one of them."""
+        labels, exits, n = dict(EXITS), self.definition.exits, 0
         rows = []
-        for n, exit in enumerate([*self.exits, *([None] if self.pending else [])], 1):
-            kind = str(exit.__struct_config__.tag) if exit else self.pending
-            names = [name for name in (f"segment-{n}", f"event-{n}", f"same-{n}", f"goal-{n}") if name in self.fields]
+        for at, exit in enumerate(exits):
+            first, last = at == 0, at == len(exits) - 1
+            if isinstance(exit, d.Unsubscribed):
+                rows.append(Row("u", "unsubscribed", "They unsubscribe", [self["unsubscribed"]], first, last))
+                continue
+            n += 1
             rule = exit.rule if isinstance(exit, d.GoalExit) else None
-            at = next((i for i, way in enumerate(self.definition.exits) if way is exit), -1)
             held = [p for p in self.problems.get("exits", []) if p.field == f"exits[{at}]"]
-            rows.append(Row(n, kind, labels[kind], [self[name] for name in names], rule, held))
+            kind = str(exit.__struct_config__.tag)
+            rows.append(Row(str(n), kind, labels[kind], self._fields(n), first, last, rule, held))
+        if not any(row.kind == "unsubscribed" for row in rows):
+            rows.insert(0, Row("", "unsubscribed", "", [self["unsubscribed"]]))
+        if self.pending:
+            rows.append(Row(str(n + 1), self.pending, labels[self.pending], self._fields(n + 1)))
         return rows
+
+    def _fields(self, n: int) -> list[forms.BoundField]:
+        names = (f"segment-{n}", f"event-{n}", f"same-{n}", f"goal-{n}")
+        return [self[name] for name in names if name in self.fields]
 
     def elsewhere(self) -> list[Problem]:
         return [found for found in super().elsewhere() if "[" not in found.field]
@@ -121,10 +137,24 @@ class RulesForm(PanelForm):
 
     def over(self, definition: d.Definition) -> d.Definition:
         """That journey with these rules."""
-        self.definition, typed = definition, self.cleaned_data
-        found: list[d.AnyExit] = [d.Unsubscribed()] if typed["unsubscribed"] else []
-        for n, exit in enumerate(self.exits, 1):
+        self.definition = definition
+        drawn = self.unchanged()
+        were = drawn.read() if drawn else (None, None)
+        now = (definition.reentry, definition.exits)
+        again, exits = (kept(*three) for three in zip(now, self.read(), were, strict=True))
+        return change(definition, reentry=again, exits=exits)
+
+    def read(self) -> tuple[d.Reentry, tuple[d.AnyExit, ...]]:
+        """How often, and the exits in their order, as the form says."""
+        typed, n = self.cleaned_data, 0
+        found: list[d.AnyExit] = []
+        if typed["unsubscribed"] and not any(isinstance(exit, d.Unsubscribed) for exit in self.definition.exits):
+            found.append(d.Unsubscribed())
+        for exit in self.definition.exits:
+            n += not isinstance(exit, d.Unsubscribed)
             match exit:
+                case d.Unsubscribed() if typed["unsubscribed"]:
+                    found.append(exit)
                 case d.SegmentLeft():
                     chosen = uuid_or_none(typed[f"segment-{n}"])
                     found.append(d.SegmentLeft(chosen) if chosen else exit)
@@ -135,24 +165,38 @@ class RulesForm(PanelForm):
         chosen = uuid_or_none(typed.get(f"segment-{len(self.exits) + 1}") or "")
         if self.pending and chosen:
             found.append(d.SegmentLeft(chosen))
-        again = d.Reentry(typed["again"], typed.get("days") or 0)
-        return change(self.definition, reentry=again, exits=tuple(found))
+        return d.Reentry(typed["again"], typed.get("days") or 0), tuple(found)
 
 
 def after(definition: d.Definition, do: str) -> d.Definition:
-    """The journey after "add:event", "add:goal" or "remove:n"; what makes no sense does nothing."""
+    """The journey after "add:event", "add:goal", "remove:n", "up:n" or "down:n"; what makes no sense does nothing."""
     verb, _, what = do.partition(":")
-    if verb == "add" and len(definition.exits) < MAX_EXITS:
+    exits = list(definition.exits)
+    if verb == "add" and len(exits) < MAX_CASES:
         keyed = isinstance(definition.trigger, d.ByEvent)
         new: dict[str, d.AnyExit] = {"event": d.EventExit("", same_key=keyed), "goal": d.GoalExit(rule=None)}
-        return change(definition, exits=(*definition.exits, new[what])) if what in new else definition
-    others = [exit for exit in definition.exits if not isinstance(exit, d.Unsubscribed)]
-    if verb == "remove" and what.isdecimal() and 0 < int(what) <= len(others):
-        gone = others[int(what) - 1]
-        return change(definition, exits=tuple(exit for exit in definition.exits if exit is not gone))
-    return definition
+        return change(definition, exits=(*exits, new[what])) if what in new else definition
+    at = _at(definition, what)
+    to = {"up": -1, "down": 1}.get(verb, 0) + (at or 0)
+    if at is None or not 0 <= to < len(exits):
+        return definition
+    gone = exits.pop(at)
+    if verb in ("up", "down"):
+        exits.insert(to, gone)
+    elif verb != "remove":
+        return definition
+    return change(definition, exits=tuple(exits))
+
+
+def _at(definition: d.Definition, what: str) -> int | None:
+    """The place of the exit that is called so in the panel."""
+    off = [isinstance(exit, d.Unsubscribed) for exit in definition.exits]
+    if what == "u":
+        return off.index(True) if True in off else None
+    others = [at for at, unsubscribed in enumerate(off) if not unsubscribed]
+    return others[int(what) - 1] if what.isdecimal() and 0 < int(what) <= len(others) else None
 
 
 def exit_at(definition: d.Definition, number: int) -> d.AnyExit | None:
-    others = [exit for exit in definition.exits if not isinstance(exit, d.Unsubscribed)]
-    return others[number - 1] if 0 < number <= len(others) else None
+    at = _at(definition, str(number))
+    return None if at is None else definition.exits[at]

@@ -45,8 +45,10 @@ class SimulationForm(forms.Form):
         initial=_OWN,
     )
     segment = forms.ChoiceField(label="Only people of this segment", required=False)
+    inside = forms.ChoiceField(label="Who is on it now", widget=forms.RadioSelect)
     start = forms.DateTimeField(
         label="Start",
+        required=False,
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"],
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
@@ -75,21 +77,37 @@ class SimulationForm(forms.Form):
         zone: str,
         names: Names,
         version: UUID | None = None,
+        inside: int = 0,
+        runs: bool = False,
         **kwargs: Any,
     ) -> None:
         self.zone, self.definition, self.version = ZoneInfo(zone), definition, version
         super().__init__(*args, **kwargs)
         tomorrow = (clock.now().astimezone(self.zone) + timedelta(days=1)).replace(hour=9, minute=0, second=0)
-        self.initial = {"start": tomorrow.replace(tzinfo=None)}
-        self.fields["start"].help_text = f"Your time, {zone.replace('_', ' ')}."
+        self.initial = {"start": tomorrow.replace(tzinfo=None), "inside": "finish" if runs else ""}
+        self.fields["start"].help_text = f"Your time, {zone.replace('_', ' ')}. Left empty: now."
+        self._with_inside(inside)
         named = [(str(s.pk), s.name) for s in segments.segments()]
         self.fields["segment"].choices = [("", "Everybody"), *named]  # type: ignore[attr-defined]
         if isinstance(definition.trigger, ByHand):
             del self.fields["entering"]
             self.fields["segment"].label = "Who enters"
-            self.fields["segment"].required = True
-            self.fields["segment"].choices = [("", "Choose a segment"), *named]  # type: ignore[attr-defined]
+            self.fields["segment"].required = not inside
+            nobody = "Nobody else" if inside else "Choose a segment"
+            self.fields["segment"].choices = [("", nobody), *named]  # type: ignore[attr-defined]
         self._assumed(names)
+
+    def _with_inside(self, inside: int) -> None:
+        """What becomes of so many people who are on the journey."""
+        if not inside:
+            del self.fields["inside"]
+            return
+        them = "1 person is" if inside == 1 else f"{inside:,} people are"
+        goes = [("finish", "They go on from where they are, each on their version")]
+        goes += [] if self.version else [("move", "They move to this draft, each to the same step where it is there")]
+        self.fields["inside"].choices = [*goes, ("", "Leave them out: only who enters")]  # type: ignore[attr-defined]
+        self.fields["inside"].required = False
+        self.fields["inside"].help_text = f"{them} on this journey. With them the simulation starts now."
 
     def _assumed(self, names: Names) -> None:
         """One field for each thing nobody can know beforehand."""
@@ -144,8 +162,14 @@ class SimulationForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if cleaned.get("entering") == _ALL and not cleaned.get("segment"):
+        everybody = "entering" not in self.fields or cleaned.get("entering") == _ALL
+        chosen = cleaned.get("segment") or "segment" in self.errors
+        if everybody and not chosen and not cleaned.get("inside"):
             self.add_error("segment", "Choose the segment whose people are to enter.")
+        if cleaned.get("inside") and cleaned.get("afresh"):
+            self.add_error("afresh", "People are on it now: leave them out above, or leave this empty.")
+        if "start" not in self.errors and (cleaned.get("inside") or not cleaned.get("start")):
+            cleaned["start"] = clock.now()
         return cleaned
 
     def settings(self) -> Settings:
@@ -174,5 +198,6 @@ class SimulationForm(forms.Form):
             segment=UUID(given["segment"]) if given["segment"] else None,
             entering="trigger" if given.get("entering") == _OWN else "all",
             version=self.version,
+            inside=given.get("inside") or "",
             assumptions=assumed,
         )

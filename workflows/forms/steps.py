@@ -1,8 +1,12 @@
-"""Forms of steps in plain language: from a step to fields and back. Groups of kinds are in forms_*.py."""
+"""Forms of steps in plain language: from a step to fields and back.
+
+What a form does not say otherwise stays as it was: `kept` writes over a part of the definition only what differs from
+what the form as it was drawn says.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -10,20 +14,19 @@ from django import forms
 from django.forms.boundfield import BoundField
 from django.utils.datastructures import MultiValueDict
 
-from contacts import values
 from contacts.errors import BadValue
-from contacts.models import Attribute, Kind
 from workflows.errors import Problem
-from workflows.language.definition import AnyStep, Span, Value, ways_out
+from workflows.language.definition import AnyStep, Span, ways_out
+from workflows.language.parsing import MAX_NAME
 from workflows.offers import Choices, Offers
 
 S = TypeVar("S", bound=msgspec.Struct)
 
+#: Lengths of more than one unit are given in a field for each.
+SEVERAL = "several"
 UNITS: Choices = [("days", "days"), ("weeks", "weeks"), ("hours", "hours"), ("minutes", "minutes")]
 #: The most of each unit: five years.
 MOST = {"minutes": 2_600_000, "hours": 43_000, "days": 1_825, "weeks": 260}
-#: Kinds of an event's properties as those of attributes.
-KINDS = {"text": Kind.TEXT, "number": Kind.NUMBER, "yes_no": Kind.BOOLEAN, "date": Kind.DATE, "datetime": Kind.DATETIME}
 
 Layout = tuple[str | tuple[str, ...], ...]
 
@@ -62,7 +65,7 @@ class PanelForm(forms.Form):
         self.build()
 
     def _fitting(self, data: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-        """What was typed, without what was typed for another choice than the one that stands."""
+        """What was typed, with line ends as they are stored, without what was typed for another choice."""
         if data is None:
             return None
         gone = tuple(
@@ -71,9 +74,17 @@ class PanelForm(forms.Form):
             if f"drawn-{chooser}" in data and data[f"drawn-{chooser}"] != data.get(chooser, "")
             for name in names
         )
-        if not gone:
-            return data
-        return MultiValueDict({key: _list(data, key) for key in data if not key.startswith(gone)})
+        return MultiValueDict({key: _list(data, key) for key in data if not (gone and key.startswith(gone))})
+
+    def anew(self, data: Mapping[str, Any] | None) -> Self:
+        """The form of the same part with other data; None: as it was drawn."""
+        raise NotImplementedError
+
+    def unchanged(self) -> Self | None:
+        """The form as it was drawn, sent back untouched; None where that cannot be read."""
+        drawn = self.anew(None)
+        found = self.anew(MultiValueDict({name: sent for name in drawn.fields if (sent := _sent(drawn[name]))}))
+        return found if found.is_valid() else None
 
     def drawn(self) -> list[tuple[str, str]]:
         """For which choices the fields were drawn, to be sent along with them."""
@@ -135,7 +146,7 @@ class StepForm(PanelForm):
 
     #: What the panel says below its title.
     about: ClassVar[str] = ""
-    name = forms.CharField(required=False, max_length=80, label="Name of this step")
+    name = forms.CharField(required=False, max_length=MAX_NAME, label="Name of this step")
 
     def __init__(self, data: Mapping[str, Any] | None, *, step: Any, offers: Offers) -> None:
         self.step, self.offers = step, offers
@@ -149,19 +160,69 @@ class StepForm(PanelForm):
         """What of the step the form says."""
         return {}
 
+    def anew(self, data: Mapping[str, Any] | None) -> Self:
+        return type(self)(data, step=self.step, offers=self.offers)
+
+    def read(self) -> AnyStep:
+        """The step with everything as the form says it."""
+        name = " ".join(self.cleaned_data["name"].split())
+        step: AnyStep = change(self.step, name=name, **self.changes(self.cleaned_data))
+        return step
+
     def made(self) -> AnyStep:
         """The step as the form has it; ways out that it no longer has are gone."""
-        step: AnyStep = change(
-            self.step, name=" ".join(self.cleaned_data["name"].split()), **self.changes(self.cleaned_data)
-        )
+        drawn = self.unchanged()
+        step: AnyStep = kept(self.step, self.read(), drawn.read() if drawn else None)
+        if step == self.step:
+            return step
         ways = ways_out(step)
         return change(step, exits={way: to for way, to in step.exits.items() if way in ways})
 
 
+def kept(held: Any, made: Any, drawn: Any) -> Any:
+    """`held` with what `made` says otherwise than `drawn`, part by part."""
+    if made == drawn:
+        return held
+    if isinstance(made, msgspec.Struct) and type(held) is type(made) is type(drawn):
+        names = made.__struct_fields__
+        return change(made, **{name: kept(*(getattr(one, name) for one in (held, made, drawn))) for name in names})
+    if isinstance(made, tuple) and isinstance(held, tuple) and _alike(held, drawn) and len(made) >= len(held):
+        n = len(held)
+        return (*(kept(*three) for three in zip(held, made[:n], drawn, strict=True)), *made[n:])
+    return made
+
+
+def _alike(held: tuple[Any, ...], drawn: Any) -> bool:
+    """Whether both are lists of as many parts."""
+    structs = isinstance(drawn, tuple) and all(isinstance(one, msgspec.Struct) for one in held)
+    return structs and len(held) == len(drawn)
+
+
+def _sent(bound: BoundField) -> list[str]:
+    """What a browser sends of a field that nobody touches."""
+    field, value = bound.field, bound.value()
+    match field:
+        case forms.BooleanField():
+            return ["on"] if value else []
+        case forms.MultipleChoiceField():
+            chosen = {str(one) for one in value or ()}
+            return [key for key in _offered(field) if key in chosen]
+        case forms.ChoiceField():
+            offered = _offered(field)
+            first = [] if isinstance(field.widget, forms.RadioSelect) else offered[:1]
+            return [str(value)] if str(value) in offered else first
+    text = field.widget.format_value(value) or ""
+    return [text if isinstance(field.widget, forms.Textarea) else text.replace("\r", "").replace("\n", "")]
+
+
+def _offered(field: forms.ChoiceField) -> list[str]:
+    offered: Any = field.choices
+    return [str(key) for key, _ in offered]
+
+
 def _list(data: Mapping[str, Any], key: str) -> list[Any]:
-    if isinstance(data, MultiValueDict):
-        return list(data.getlist(key))
-    return [data[key]]
+    found = data.getlist(key) if isinstance(data, MultiValueDict) else [data[key]]
+    return [one.replace("\r\n", "\n") if isinstance(one, str) else one for one in found]
 
 
 def change(struct: S, **changes: Any) -> S:
@@ -204,90 +265,42 @@ def uuid_or_none(text: str) -> UUID | None:
         return None
 
 
-# Lengths of time: one number and its unit
+# Lengths of time: one number and its unit, or a number for each unit
+
+SPAN: Layout = (("count", "unit"), ("weeks", "days", "hours", "minutes"))
 
 
 def span_of(struct: Span) -> dict[str, Any]:
-    """The number and the unit that say it; several units become the smallest of them."""
-    minutes = ((struct.weeks * 7 + struct.days) * 24 + struct.hours) * 60 + struct.minutes
-    if struct.minutes:
-        return {"count": minutes, "unit": "minutes"}
-    if struct.hours:
-        return {"count": minutes // 60, "unit": "hours"}
-    if struct.weeks and not struct.days:
-        return {"count": struct.weeks, "unit": "weeks"}
-    return {"count": struct.weeks * 7 + struct.days, "unit": "days"}
+    """What the fields show of it."""
+    parts = {unit: getattr(struct, unit) for unit in struct.__struct_fields__ if getattr(struct, unit)}
+    if len(parts) > 1:
+        return {"unit": SEVERAL, **parts}
+    unit, count = next(iter(parts.items()), ("days", 0))
+    return {"count": count, "unit": unit}
 
 
-def span_fields(label: str) -> dict[str, forms.Field]:
-    return {"count": whole(label, high=max(MOST.values())), "unit": pick("Unit", UNITS, required=True)}
+def span_fields(label: str, unit: str) -> dict[str, forms.Field]:
+    units: Choices = [*UNITS, (SEVERAL, "several units together")]
+    if unit != SEVERAL:
+        return {"count": whole(label, high=max(MOST.values())), "unit": pick("Unit", units, required=True)}
+    fields: dict[str, forms.Field] = {"unit": pick(label, units, required=True)}
+    for name in Span.__struct_fields__:
+        fields[name] = whole(name.capitalize(), high=MOST[name], required=False)
+    return fields
 
 
 def span_from(typed: dict[str, Any]) -> Span:
+    if typed["unit"] == SEVERAL:
+        return Span(**{unit: typed.get(unit) or 0 for unit in Span.__struct_fields__})
     return Span(**{typed["unit"]: typed["count"]})
 
 
-# Values, by the kind of what has them
+class SpanFields(PanelForm):
+    """A length of time."""
 
-
-def value_field(  # noqa: PLR0911  one case a kind
-    label: str, kind: str, known: Attribute | None, *, several: bool, required: bool = False
-) -> forms.Field | None:
-    """A field for one value (or for several of them) of that kind; None where a kind has no single value."""
-    match kind:
-        case Kind.CODED:
-            if not several:
-                return None
-            widget = forms.Textarea(attrs={"rows": 2, "placeholder": "One code on each line"})
-            return forms.CharField(label=label, required=required, widget=widget, max_length=8_000)
-        case Kind.CHOICE:
-            offered = [(choice, choice) for choice in (known.choices if known else [])]
-            if several:
-                return forms.MultipleChoiceField(
-                    label=label, choices=offered, required=required, widget=forms.CheckboxSelectMultiple
-                )
-            return forms.ChoiceField(label=label, choices=[("", "Choose…"), *offered], required=required)
-        case Kind.BOOLEAN:
-            first = "whatever" if several else "Choose…"
-            return forms.ChoiceField(
-                label=label, choices=[("", first), ("yes", "yes"), ("no", "no")], required=required
-            )
-        case Kind.DATE:
-            return forms.CharField(label=label, required=required, widget=forms.TextInput(attrs={"type": "date"}))
-        case Kind.DATETIME:
-            moment = forms.TextInput(attrs={"type": "datetime-local"})
-            return forms.CharField(label=label, required=required, widget=moment, help_text="In UTC.")
-        case Kind.NUMBER | Kind.TEXT if several:
-            widget = forms.Textarea(attrs={"rows": 2, "placeholder": "One on each line"})
-            return forms.CharField(label=label, required=required, widget=widget, max_length=8_000)
-        case Kind.NUMBER:
-            decimal = forms.TextInput(attrs={"inputmode": "decimal"})
-            return forms.CharField(label=label, required=required, widget=decimal)
-    return forms.CharField(label=label, required=required, max_length=values.MAX_TEXT)
-
-
-def value_shown(kind: str, stored: tuple[Value, ...]) -> Any:
-    """Stored values as their field shows them."""
-    if kind == Kind.CHOICE:
-        return list(stored)
-    if kind == Kind.BOOLEAN:
-        return "" if not stored else "yes" if stored[0] else "no"
-    if kind == Kind.DATETIME:
-        return str(stored[0])[:16] if stored and stored[0] else ""
-    if kind == Kind.DATE:
-        return stored[0] if stored else ""
-    return "\n".join(_plain(value) for value in stored)
-
-
-def _plain(value: Value) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else "" if value is None else str(value)
-
-
-def values_from(kind: str, known: Attribute | None, typed: Any) -> tuple[Value, ...]:
-    """What stands in a field of several values, in stored form. Raises BadValue."""
-    if not typed:
-        return ()
-    found = typed if isinstance(typed, list) else [line.strip() for line in str(typed).splitlines() if line.strip()]
-    if kind == Kind.CODED:
-        return tuple(item.upper() for item in found)
-    return tuple(values.parse(kind, item, known) for item in found)
+    def clean(self) -> dict[str, Any] | None:
+        super().clean()
+        typed = self.cleaned_data
+        if typed.get("unit") == SEVERAL and not self.errors and span_from(typed) == Span():
+            self.waits = self.waits or "Not kept yet: say how long."
+        return typed

@@ -1,13 +1,15 @@
 """What lets people in: a kind, and its own fields."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django import forms
 
 from contacts.errors import BadValue
+from contacts.models import Kind
 from core.sensitivity import Sensitivity
-from workflows.forms.steps import KINDS, Layout, change, pick, uuid_or_none, value_field, value_shown, values_from
+from workflows.forms import values
+from workflows.forms.steps import Layout, change, kept, pick, uuid_or_none
 from workflows.forms.times import ChangeFields, MomentFields, event_field
 from workflows.language import definition as d
 from workflows.offers import Choices, Offers, choices
@@ -30,7 +32,7 @@ CHOSEN_BY: Choices = [
 ]
 
 #: The fields behind the kind and the moment, whichever are there.
-ORDER = ("yearly", "late", "segment", "did", "mailing", "attribute", "was", "becomes", "topic", "change", "event")
+ORDER = ("yearly", "late", "segment", "did", "mailing", *ChangeFields.change_layout, "topic", "change", "event")
 
 
 class TriggerForm(MomentFields, ChangeFields):
@@ -55,8 +57,11 @@ class TriggerForm(MomentFields, ChangeFields):
         self.trigger, self.offers = trigger, offers
         super().__init__(data, offers=offers, given=self._given(trigger))
 
+    def anew(self, data: Mapping[str, Any] | None) -> Self:
+        return type(self)(data, trigger=self.trigger, offers=self.offers)
+
     def _given(self, trigger: d.AnyTrigger) -> dict[str, Any]:
-        found: dict[str, Any] = {"kind": str(trigger.__struct_config__.tag)}
+        found: dict[str, Any] = {"kind": str(trigger.__struct_config__.tag), **self.change_given("", (), ())}
         match trigger:
             case d.BySegment():
                 found |= {"segment": str(trigger.segment), "change": trigger.change}
@@ -65,9 +70,8 @@ class TriggerForm(MomentFields, ChangeFields):
             case d.ByDate():
                 found |= {**self.moment_given(trigger.moment), "yearly": trigger.yearly, "late": trigger.late}
             case d.ByEvent():
-                held = {is_.property: is_.values for is_ in trigger.where}
                 found |= {"event": trigger.event} | {
-                    f"where-{name}": value_shown(KINDS.get(kind, "text"), held.get(name, ()))
+                    f"where-{name}": values.shown(kind, self._values(trigger.event, name))
                     for name, kind in self._asked(trigger.event).items()
                 }
             case d.ByConsent():
@@ -80,10 +84,19 @@ class TriggerForm(MomentFields, ChangeFields):
                 found |= {"chosen_by": trigger.chosen_by}
         return found
 
+    def _where_of(self, event: str) -> tuple[d.PropertyIs, ...]:
+        """What is asked of this event so far."""
+        trigger = self.trigger
+        return trigger.where if isinstance(trigger, d.ByEvent) and trigger.event == event else ()
+
     def _asked(self, event: str) -> dict[str, str]:
-        """The properties that one asks about by value; dates are waited for instead."""
-        found = self.offers.events.get(event)
-        return {name: kind for name, kind in (found.properties if found else {}).items() if not kind.startswith("date")}
+        """What can be asked of an event, and what is asked though it says no such thing (any more): name → kind."""
+        known = self.offers.event(event)
+        found = {name: values.KINDS[kind] for name, kind in (known.properties if known else {}).items()}
+        return {**{one.property: Kind.TEXT for one in self._where_of(event)}, **found}
+
+    def _values(self, event: str, name: str) -> tuple[d.Value, ...]:
+        return next((one.values for one in self._where_of(event) if one.property == name), ())
 
     def build(self) -> None:
         self.fields["kind"] = pick("People enter when", TRIGGERS, required=True)
@@ -97,12 +110,7 @@ class TriggerForm(MomentFields, ChangeFields):
                     "When they", [("enters", "enter it"), ("leaves", "leave it")], required=True
                 )
             case "attribute":
-                chosen = str(self.now("attribute") or "")
-                offered = [("", "Choose…"), *offers.attributes_of()]
-                if chosen and chosen not in dict(offered):
-                    offered.append((chosen, f"{chosen} (removed)"))
-                self.fields["attribute"] = pick("Which value", offered)
-                self.change_fields(chosen)
+                self.change_fields(str(self.now("attribute") or ""))
             case "date":
                 self.moment_fields(properties=False)
                 self.fields["yearly"] = forms.BooleanField(
@@ -115,11 +123,10 @@ class TriggerForm(MomentFields, ChangeFields):
                 )
             case "event":
                 self.fields["event"] = event_field(offers, str(self.now("event") or ""))
-                for name, kind in self._asked(str(self.now("event") or "")).items():
+                event = str(self.now("event") or "")
+                for name, kind in self._asked(event).items():
                     label = f"Only where {name.replace('_', ' ')} is"
-                    field = value_field(label, KINDS.get(kind, "text"), None, several=True)
-                    if field is not None:
-                        self.fields[f"where-{name}"] = field
+                    self.fields[f"where-{name}"] = values.several(label, kind, None, self._values(event, name))
             case "consent":
                 self.fields["topic"] = pick(
                     "To which topic", choices(offers.topics, "Choose a topic…", self.now("topic"))
@@ -160,13 +167,10 @@ class TriggerForm(MomentFields, ChangeFields):
         return typed
 
     def _where(self, typed: dict[str, Any]) -> list[d.PropertyIs]:
-        event, fields = typed.get("event", ""), self._asked(typed.get("event", ""))
-        same = isinstance(self.trigger, d.ByEvent) and self.trigger.event == event
-        # What has no field here (a definition may ask more than a panel does) stays as it was.
-        found = [one for one in self.trigger.where if one.property not in fields] if same else []  # type: ignore[union-attr]
-        for name, kind in fields.items():
+        event, found = typed.get("event", ""), []
+        for name, kind in self._asked(event).items():
             try:
-                held = values_from(KINDS.get(kind, "text"), None, typed.get(f"where-{name}"))
+                held = values.read(kind, None, typed.get(f"where-{name}"), self._values(event, name))
             except BadValue as problem:
                 self.refuse(f"where-{name}", problem)
                 continue
@@ -174,7 +178,14 @@ class TriggerForm(MomentFields, ChangeFields):
                 found.append(d.PropertyIs(name, held))
         return found
 
-    def made(self) -> d.AnyTrigger:  # noqa: PLR0911  one case a kind
+    def made(self) -> d.AnyTrigger:
+        """The trigger as the form has it."""
+        drawn = self.unchanged()
+        made: d.AnyTrigger = kept(self.trigger, self.read(), drawn.read() if drawn else None)
+        return made
+
+    def read(self) -> d.AnyTrigger:  # noqa: PLR0911  one case a kind
+        """The trigger with everything as the form says it."""
         typed = self.cleaned_data
         match typed["kind"]:
             case "segment":

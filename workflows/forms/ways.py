@@ -6,10 +6,12 @@ from typing import Any, ClassVar
 from django import forms
 
 from workflows.errors import Problem
-from workflows.forms.steps import Layout, StepForm, change, pick
+from workflows.forms.steps import Layout, StepForm, change, pick, whole
+from workflows.forms.values import line
+from workflows.language.checks import MAX_CASES
 from workflows.language.definition import Branch, BranchMail, Case, Share, Split
+from workflows.language.parsing import MAX_NAME
 
-MAX_WAYS = 12
 HAPPENED = [
     ("clicked", "Clicked (a person, not a scanner)"),
     ("opened", "Opened (a person, as far as can be told)"),
@@ -58,7 +60,7 @@ def rearranged(step: Any, held: str, do: str, new: Any) -> Any:
     items = list(getattr(step, held))
     order = list(range(1, len(items) + 1))
     n = int(place) if place.isdecimal() and len(place) < 4 else 0
-    if verb == "add" and len(items) < MAX_WAYS:
+    if verb == "add" and len(items) < MAX_CASES:
         items.append(new)
         order.append(0)
     elif not 1 <= n <= len(items):
@@ -89,7 +91,7 @@ class BranchForm(Rows):
 
     def build(self) -> None:
         for n in range(1, self.count() + 1):
-            self.fields[f"case-{n}"] = forms.CharField(required=False, max_length=80, label=f"Name of way {n}")
+            self.fields[f"case-{n}"] = forms.CharField(required=False, max_length=MAX_NAME, label=f"Name of way {n}")
 
     def fields_of(self, number: int) -> list[str]:
         return [f"case-{number}"]
@@ -111,18 +113,19 @@ class BranchForm(Rows):
 
 class SplitForm(Rows):
     about = "By chance, and for one person always the same way."
-    layout: ClassVar[Layout] = ("name",)
+    layout: ClassVar[Layout] = ("seed", "name")
     held = "shares"
     template = "shares"
 
     def given(self, step: Split) -> dict[str, Any]:
         shares = list(enumerate(step.shares, 1))
-        return {f"name-{n}": s.name for n, s in shares} | {f"percent-{n}": f"{s.percent:g}" for n, s in shares}
+        percents = {f"percent-{n}": line(share.percent) for n, share in shares}
+        return {f"name-{n}": share.name for n, share in shares} | percents | {"seed": step.seed}
 
     def build(self) -> None:
         for n in range(1, self.count() + 1):
             widget = forms.TextInput(attrs={"inputmode": "decimal", "class": "short"})
-            self.fields[f"name-{n}"] = forms.CharField(required=False, max_length=80, label=f"Way {n}")
+            self.fields[f"name-{n}"] = forms.CharField(required=False, max_length=MAX_NAME, label=f"Way {n}")
             self.fields[f"percent-{n}"] = forms.FloatField(
                 label="Percent",
                 min_value=0,
@@ -130,6 +133,9 @@ class SplitForm(Rows):
                 widget=widget,
                 error_messages={"required": "Enter a share.", "invalid": "Enter a number from 0 to 100."},
             )
+
+        self.fields["seed"] = whole("Lot", low=-(2**31), high=2**31, required=False)
+        self.fields["seed"].help_text = "Another number draws for everybody anew; the same one, the same ways."
 
     def fields_of(self, number: int) -> list[str]:
         return [f"name-{number}", f"percent-{number}"]
@@ -151,7 +157,8 @@ class SplitForm(Rows):
 
     def changes(self, typed: dict[str, Any]) -> dict[str, Any]:
         rows = range(1, self.count() + 1)
-        return {"shares": tuple(Share(typed[f"percent-{n}"], " ".join(typed[f"name-{n}"].split())) for n in rows)}
+        shares = tuple(Share(typed[f"percent-{n}"], " ".join(typed[f"name-{n}"].split())) for n in rows)
+        return {"seed": typed["seed"] or 0, "shares": shares}
 
     def after(self, step: Any, do: str) -> Any:
         if do == "even":
@@ -182,12 +189,17 @@ class BranchMailForm(StepForm):
         self.fields["mail"] = pick("Which mail", found, help="" if mails else "Put a mail into the journey first.")
         self.fields["cases"] = forms.MultipleChoiceField(
             label="Ways for those whose mail was",
-            choices=HAPPENED,
+            # As they are asked now; an order of their own has only what came from elsewhere.
+            choices=sorted(HAPPENED, key=lambda one: self._place(one[0])),
             widget=forms.CheckboxSelectMultiple,
             error_messages={"required": "Choose at least one."},
             help_text="Asked in this order; all others take the last way.",
         )
 
+    def _place(self, case: str) -> int:
+        asked = self.step.cases
+        return asked.index(case) if case in asked else len(asked)
+
     def changes(self, typed: dict[str, Any]) -> dict[str, Any]:
-        order = [name for name, _ in HAPPENED]
+        order = list(dict(HAPPENED))
         return {"mail": typed["mail"], "cases": tuple(sorted(typed["cases"], key=order.index))}

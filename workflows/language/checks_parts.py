@@ -83,12 +83,19 @@ def change_problems(
     yield from attribute_problems(step, f"{place}attribute", key, names)
     if key not in names.attributes:
         return
+    coded = names.attributes[key].kind == Kind.CODED
     for part, given in (("was", node.was), ("becomes", node.becomes)):
         for value in given:
-            if text := value_problem(key, value, names):
+            if text := _code_problem(value) if coded else value_problem(key, value, names):
                 yield Problem(step, f"{place}{part}", text)
     if node.was and node.becomes and set(node.was) == set(node.becomes) and len(node.was) == 1:
         yield Problem(step, f"{place}becomes", "From a value to the same value is no change.")
+
+
+def _code_problem(value: d.Value) -> str:
+    """Of a list of codes it is codes that come and go; None is the empty list."""
+    coded = value is None or (isinstance(value, str) and 0 < len(value.strip()) <= 100)
+    return "" if coded else "A code is a text of at most 100 characters."
 
 
 def value_problem(key: str, value: d.Value, names: Names) -> str:

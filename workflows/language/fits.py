@@ -27,13 +27,14 @@ def event(where: Sequence[PropertyIs], properties: Mapping[str, Any]) -> bool:
 def change(was: Sequence[Value], becomes: Sequence[Value], said: Mapping[str, Any]) -> bool:
     """Whether a change of an attribute ({"was": …, "is": …}) is from and to what is asked for; nothing asked: any.
 
-    Of a coded list both are lists of codes: what counts is which codes went and which came.
+    Of a coded list both are lists of codes: what counts is which codes went and which came, and whether it is empty.
     """
     before, after = said.get("was"), said.get("is")
     if isinstance(before, list) or isinstance(after, list):
         held, there = list(before or ()), list(after or ())
         went, came = [code for code in held if code not in there], [code for code in there if code not in held]
-        return (not was or any(_among(code, was) for code in went)) and (
-            not becomes or any(_among(code, becomes) for code in came)
+        before, after = went or [None] * (not held), came or [None] * (not there)
+        return (not was or any(_among(code, was) for code in before)) and (
+            not becomes or any(_among(code, becomes) for code in after)
         )
     return (not was or _among(before, was)) and (not becomes or _among(after, becomes))

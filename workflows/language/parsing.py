@@ -62,7 +62,7 @@ def parse(raw: object) -> Definition:
             read[step] = msgspec.convert(value, AnyStep)
         except msgspec.ValidationError as error:
             problems.append(Problem(step, _place(error).lstrip("."), _words(error)))
-    problems += _texts(read)
+    problems += [*_texts(read), *_goal_names(frame)]
     start = raw.get("start")
     if isinstance(start, str) and not _ID.match(start):
         problems.append(Problem("", "start", "The first step is named by its id."))
@@ -115,10 +115,19 @@ def _texts(steps: dict[str, AnyStep]) -> list[Problem]:
     for step, node in steps.items():
         if len(node.name) > MAX_NAME:
             problems.append(Problem(step, "name", f"A name has at most {MAX_NAME} characters."))
+        for part in ("cases", "shares"):
+            if any(len(getattr(one, "name", "")) > MAX_NAME for one in getattr(node, part, ())):
+                problems.append(Problem(step, part, f"A name has at most {MAX_NAME} characters."))
         text = getattr(node, "text", "")
         if len(text) > MAX_TEXT:
             problems.append(Problem(step, "text", f"The text has at most {MAX_TEXT:,} characters."))
     return problems
+
+
+def _goal_names(frame: dict[str, Any]) -> list[Problem]:
+    exits = frame["exits"].exits if "exits" in frame else ()
+    long = [n for n, way in enumerate(exits) if len(getattr(way, "name", "")) > MAX_NAME]
+    return [Problem("", f"exits[{n}].name", f"A name has at most {MAX_NAME} characters.") for n in long]
 
 
 def _extra(name: str) -> Problem:

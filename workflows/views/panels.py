@@ -212,7 +212,11 @@ def _picker(request: StaffRequest, form: StepForm) -> dict[str, Any]:
     persona = request.POST.get("persona", "")
     if persona not in {person.key for person in people}:
         persona = people[0].key
-    return {"templates": form.offers.templates, "picked": picked, "personas": people, "persona": persona}
+    missing = "" if picked else chosen
+    return {"templates": form.offers.templates, "picked": picked, "missing": missing} | {
+        "personas": people,
+        "persona": persona,
+    }
 
 
 def rule_words(names: words.Names, rule: Any) -> str:

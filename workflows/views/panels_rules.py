@@ -132,6 +132,8 @@ def _rule(panel: Panel, address: str, spot: Spot) -> HttpResponse:
     if panel.request.method != "POST":
         return _builder(panel, spot, rule)
     drawn = None if "remove" in post else _drawn(draft.from_post(post))
+    if rule and drawn == draft.to_rule(draft.from_rule(rule), catalogs.load()):
+        drawn = rule  # as it was, however it was written
     try:
         panel.keep(lambda definition: spot.write(definition, drawn))
     except DomainError as refusal:
