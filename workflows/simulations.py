@@ -1,5 +1,7 @@
 """Run journeys ahead of time: start and cancel a simulation, and the job that works on it. Nothing is sent."""
 
+import csv
+import io
 import logging
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,6 +14,7 @@ from accounts.queries import person_of
 from audit.commands import record
 from core import clock
 from core.actors import By
+from core.cells import coarse
 from core.errors import DomainError
 from core.jobs import enqueue
 from phi.errors import KeyUnavailable
@@ -20,8 +23,8 @@ from workflows.language import checks
 from workflows.language.definition import ByHand, Definition, from_json
 from workflows.language.parsing import parse
 from workflows.models import Simulation, Workflow
-from workflows.simulate import entries, history, paths, results, world
-from workflows.simulate.assumptions import MAX_DAYS, Settings
+from workflows.simulate import entries, history, inside, paths, results, trying, world
+from workflows.simulate.assumptions import MAX_DAYS, MAX_PEOPLE, Settings
 from workflows.simulate.run import simulate
 
 log = logging.getLogger(__name__)
@@ -80,7 +83,7 @@ def _check(workflow: Workflow, definition: Definition, settings: Settings) -> No
 
 def needs_segment(definition: Definition, settings: Settings) -> bool:
     """Whether nothing but a segment says who enters."""
-    return settings.entering == "all" or isinstance(definition.trigger, ByHand)
+    return (settings.entering == "all" or isinstance(definition.trigger, ByHand)) and not settings.inside
 
 
 @transaction.atomic
@@ -92,6 +95,18 @@ def cancel(simulation: Simulation, *, by: By) -> Simulation:
         simulation.save(update_fields=["state", "finished_at"])
         record("workflow.simulation_cancelled", by=by, target=simulation.workflow)
     return simulation
+
+
+@transaction.atomic
+def export_days(simulation: Simulation, *, exact: bool, by: By) -> str:
+    """What a finished one foresees of each day, as CSV. `exact` False: no count from 1 to 10 (PRV-14)."""
+    record("workflow.simulation_exported", by=by, target=simulation.workflow, exact=exact)
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["day", "people entering", "mails sent", "mails refused"])
+    for day, *counts in simulation.result["days"]:
+        writer.writerow([day, *(count if exact else coarse(count) for count in counts)])
+    return out.getvalue()
 
 
 # -- the job ----------------------------------------------------------------------------------------------------------
@@ -143,16 +158,32 @@ def _say(simulation: Simulation, text: str) -> None:
 def _run(simulation: Simulation, tick: Callable[..., None]) -> None:
     definition = from_json(simulation.definition)
     settings = msgspec.convert(simulation.settings, Settings)
+    if settings.inside:  # they go on from where they are now, not from where they were when it was asked for
+        settings = msgspec.structs.replace(settings, start=clock.now())
+        simulation.settings = msgspec.to_builtins(settings)
+        simulation.save(update_fields=["settings"])
     found = entries.find(definition, settings)
     tick()
-    numbers = sorted({entry.number for entry in found})
-    made = world.build(simulation.workflow, definition, numbers, settings, tick=tick)
+    among = entries.chosen(settings) if settings.entering == "trigger" else None
+    there = inside.find(simulation.workflow, definition, settings, among)
+    numbers = sorted({entry.number for entry in found} | there.numbers)
+    if len(numbers) > MAX_PEOPLE:
+        raise NotPossibleNow(
+            f"More than {MAX_PEOPLE:,} people would enter or are inside, and so many are not simulated together. "
+            "Choose a segment, for instance a sample of them, or fewer days."
+        )
+    made = world.build(
+        simulation.workflow, definition, numbers, settings, older=there.older, inside=there.ids, tick=tick
+    )
     if settings.assumptions.replay:
-        made.history = history.read(definition, settings, made.people.ids)
+        olds = [old for _, old in there.older.values()]
+        made.history = history.read(definition, settings, made.people.ids, olds)
         tick()
-    trace = simulate(definition, made, found, settings, tick=tick)
+    going = inside.going(there, made, settings)
+    tick()
+    trace = simulate(definition, made, found, settings, going=going, tick=tick)
     tick(settings.days)
-    counted = results.of(trace, definition, made.mails, settings, made.people.zone)
+    counted = {**results.of(trace, made, going, settings), "tried": trying.tried(trace, made, tick)}
     with transaction.atomic():
         paths.keep(simulation, trace, made.people.numbers)
         done = Simulation.objects.filter(pk=simulation.pk, state=State.RUNNING, attempts=simulation.attempts + 1)

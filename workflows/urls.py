@@ -77,6 +77,11 @@ urlpatterns = [
         name="simulation_progress",
     ),
     path(
+        "<uuid:workflow_id>/simulations/<uuid:simulation_id>/days",
+        simulating.simulation_export,
+        name="simulation_export",
+    ),
+    path(
         "<uuid:workflow_id>/simulations/<uuid:simulation_id>/cancel",
         simulating.simulation_cancel,
         name="simulation_cancel",

@@ -17,6 +17,7 @@ from delivery.models import Delivery, SendBatch
 from tests.workflows import factories as make
 from tests.workflows.drawn import EVENTS, START, Drawer, drawn_person
 from tests.workflows.interpreter import Json
+from tests.workflows.traced import all_visits
 from tests.workflows.truth import Both, Setting
 from tracking.models import Event as Tracked
 from workflows.engine import mails
@@ -83,7 +84,7 @@ class Ahead:
         trace = simulate(parsed, self.world, entering, self.settings)
         who = self.world.people.ids
         found: Trace = {pk: [] for pk in self.ids}
-        for one in trace.all_visits():
+        for one in all_visits(trace):
             row = (one.visit, one.step, one.arrived_at, one.at, one.way, one.note, one.left)
             found[who[one.person]].append(row)
         for there in trace.there:

@@ -263,7 +263,8 @@ def test_whom_passing_days_bring_into_a_segment_enters_on_that_day() -> None:
     make.make_people(3, birth_date=lambda n: ("1960-01-01", "1976-12-04", "1999-01-01")[n])
     fifty = make.SegmentFactory(rule=make.rule({"attribute": "birth_date", "op": "age_at_least", "value": 50})).pk
     workflow = drawn(make.mail(), make.end(), trigger={"kind": "segment", "segment": str(fifty)})
-    assert days(foreseen(workflow, entering="trigger"), 1) == {"2026-12-01": 1, "2026-12-04": 1}
+    assert days(foreseen(workflow, entering="trigger"), 1) == {"2026-12-04": 1}, "who is in it already does not enter"
+    assert foreseen(workflow, segment=fifty)["people"] == 1, "unless that is asked"
     young = make.SegmentFactory(rule=make.rule({"attribute": "birth_date", "op": "age_at_most", "value": 49})).pk
     leaves = {"kind": "segment", "segment": str(young), "change": "leaves"}
     assert days(foreseen(drawn(make.mail(), make.end(), trigger=leaves), entering="trigger"), 1) == {"2026-12-04": 1}

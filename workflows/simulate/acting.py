@@ -5,11 +5,23 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from contacts.models import Kind
 from delivery.gate import Verdict
+from workflows.entry import Before, Refusal, may_enter
 from workflows.errors import NotPossibleNow
-from workflows.language.definition import ByAttribute, ByConsent, ChangeList, Definition, Mail, SetAttribute, Webhook
+from workflows.language.definition import (
+    ByAttribute,
+    ByConsent,
+    ChangeList,
+    Definition,
+    Enter,
+    Mail,
+    SetAttribute,
+    Tell,
+    Webhook,
+)
 from workflows.simulate import gate
 from workflows.simulate.assumptions import MAX_VISITS, Settings, befalls, drawn, read_after
 from workflows.simulate.entries import Entering
@@ -32,7 +44,7 @@ class Acting(Knowing):
         self.trace = Trace()
         self.recent: defaultdict[int, list[datetime]] = defaultdict(list)
         #: Opens and clicks can make somebody leave at once.
-        self.listens = any(rule in self.moving for rule in world.exits)
+        self.listens = any(rule in self.moving for course in world.courses for _, rule in course.exits)
         self._queue: list[tuple[datetime, int, Callable[..., None], Any]] = []
         self._ticket = 0
 
@@ -59,20 +71,47 @@ class Acting(Knowing):
         """Something happened to a person: whoever they are on the journey, they are looked at."""
         raise NotImplementedError
 
-    def act(self, w: Walker, effect: Effect, now: datetime) -> None:
-        """The act of the step they are at."""
+    def act(self, w: Walker, effect: Effect, now: datetime) -> str:
+        """The act of the step they are at; why it cannot be carried out, a code of troubles."""
         step = str(w.place.step)
-        match node := self.steps[step]:
+        match node := w.course.steps[step]:
             case Mail():
                 w.letters[step] = Letter(w.place.visit, now)
             case Webhook():
-                failed = befalls(w.place.contact, self.assumptions.calls_failed, step, w.sequence, w.place.visit)
-                w.call = "failed" if failed else "done"
+                self.call(w)
+                self.trace.act(w.course.prefix + step, now, w.call)
             case SetAttribute():
                 self._set(w, node.attribute, effect.value, now)
             case ChangeList() if node.segment is not None:
                 self._of(w.row).lists[node.segment] = node.change == "add"
                 self._tell_others(w, now)
+            case Tell():
+                self.trace.act(w.course.prefix + step, now, "told")
+            case Enter():
+                return self._enter_other(w, step, node.workflow, now)
+        return ""
+
+    def _enter_other(self, w: Walker, step: str, workflow: UUID | None, now: datetime) -> str:
+        """Count whom the other journey would take; whom it does not take goes on all the same."""
+        other = self.world.others.open.get(workflow) if workflow else None
+        if other is None:
+            return "journey_closed"
+        if (w.course.name, step) in self.world.others.more:
+            return "chosen_by_more"
+        before = other.before.setdefault(w.row, [])
+        if other.only is not None and not self.holds(other.only, w.row, now):
+            refusal: str | None = Refusal.NOT_AMONG
+        else:
+            refusal = may_enter(other.reentry, before, w.key, now)
+        if refusal is None:
+            before.append(Before(True, now, w.key))
+        self.trace.act(w.course.prefix + step, now, refusal or "entered")
+        return ""
+
+    def call(self, w: Walker) -> None:
+        """What becomes of the call they wait for."""
+        failed = befalls(w.place.contact, self.assumptions.calls_failed, w.place.step, w.sequence, w.place.visit)
+        w.call = "failed" if failed else "done"
 
     def implied(self, row: int, entry: Entering, now: datetime) -> None:
         """What lets somebody in says something of them: an opt-in, an opt-out, or what a value has become."""
@@ -116,7 +155,7 @@ class Acting(Knowing):
         return letter
 
     def _ask(self, w: Walker, step: str, letter: Letter, now: datetime) -> None:
-        mail, changed = self.world.mails[step], self.changed.get(w.row)
+        mail, changed = w.course.mails[step], self.changed.get(w.row)
         word = changed.said(mail.topic, now) if changed is not None else ""
         answer = gate.ask(mail, w.row, self.world.policy, now, recent=self.recent.get(w.row, ()), word=word)
         reason = str(answer.reasons[0]) if answer.reasons else ""
@@ -127,31 +166,39 @@ class Acting(Knowing):
             letter.again = answer.until
             return
         letter.outcome = "sent" if answer.verdict == Verdict.ALLOW else "refused"
-        self.trace.mail(Mailing(w.row, step, now, letter.outcome, reason or letter.put_off))
+        self.trace.mail(Mailing(w.row, w.course.prefix + step, now, letter.outcome, reason or letter.put_off))
         if letter.outcome == "sent":
             self._sent(w, step, letter, now)
 
     def _sent(self, w: Walker, step: str, letter: Letter, now: datetime) -> None:
-        """Foresee how it is read."""
-        mail, who = self.world.mails[step], w.place.contact
+        mail = w.course.mails[step]
         if mail.commercial:
             self.recent[w.row].append(now)
-        name = (step, w.sequence, w.place.visit)
-        at = now + read_after(who, *name)
+        if self.moving:
+            self._of(w.row).received.append(now)
+        self.read(w, step, letter, now, now)
+
+    def read(self, w: Walker, step: str, letter: Letter, sent_at: datetime, now: datetime) -> None:
+        """Foresee how a mail is read that was sent then, from now on."""
+        mail, who = w.course.mails[step], w.place.contact
+        name = (step, w.sequence, letter.visit)
+        at = sent_at + read_after(who, *name)
+        if at < now:
+            return
         said = mail.recipients[w.row].consent
         if said is None or not said.counting_refused:
             opens, clicks = self.world.history.read.get(w.row, (self.assumptions.opens, self.assumptions.clicks))
             # One number for both: whoever clicks has opened.
             reads = drawn(who, "reads", *name) * 100
-            letter.opened_at = at if mail.opens and reads < opens else None
-            letter.clicked_at = at if mail.clicks and reads < clicks else None
-        if self.moving:
-            changed = self._of(w.row)
-            changed.received.append(now)
-            changed.opened += [letter.opened_at] if letter.opened_at else []
-            changed.clicked += [letter.clicked_at] if letter.clicked_at else []
-        if self.listens and (letter.opened_at or letter.clicked_at):
-            self.at(at, self.news, w.row)
+            opened, clicked = mail.opens and reads < opens, mail.clicks and reads < clicks
+            letter.opened_at = letter.opened_at or (at if opened else None)
+            letter.clicked_at = letter.clicked_at or (at if clicked else None)
+            if self.moving:
+                changed = self._of(w.row)
+                changed.opened += [at] if opened else []
+                changed.clicked += [at] if clicked else []
+            if self.listens and (opened or clicked):
+                self.at(at, self.news, w.row)
         if mail.topic and befalls(who, self.assumptions.unsubscribes, "unsubscribes", *name):
             self._of(w.row).out[mail.topic] = at
             self.at(at, self.news, w.row)

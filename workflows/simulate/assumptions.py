@@ -53,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     entering: Literal["trigger", "all"] = "trigger"
     #: The published version; None: the draft.
     version: UUID | None = None
+    #: Who is inside now: is left out, finishes on their version, or moves here step by step as at publishing.
+    inside: Literal["", "finish", "move"] = ""
     assumptions: Assumptions = Assumptions()
 
     @property

@@ -34,10 +34,11 @@ from workflows.language.definition import (
     WaitUntil,
 )
 from workflows.simulate.assumptions import MAX_PEOPLE, Settings, drawn
+from workflows.simulate.courses import segment_rule
 from workflows.simulate.history import let_in, shift
 from workflows.simulate.people import frames_for, matching, series, stored, zones_of
 from workflows.simulate.rules import asked
-from workflows.simulate.world import segment_rule, zone
+from workflows.simulate.world import zone
 
 #: More moments of entering than this are not simulated.
 MAX_ENTRIES = 5 * MAX_PEOPLE
@@ -58,7 +59,7 @@ class Entering(NamedTuple):
 def find(definition: Definition, settings: Settings) -> list[Entering]:
     """Everybody who would enter, in order of time. Raises NotComplete, NotPossibleNow, RuleError."""
     catalog = catalogs.load()
-    among = _among(settings, catalog)
+    among = chosen(settings)
     found: list[Entering] = []
     whom: set[int] = set()
     for entry in _by_trigger(definition, settings, catalog, among):
@@ -72,10 +73,11 @@ def find(definition: Definition, settings: Settings) -> list[Entering]:
     return sorted(found, key=lambda entry: (entry.at, entry.number))
 
 
-def _among(settings: Settings, catalog: Catalog) -> Numbers | None:
+def chosen(settings: Settings) -> Numbers | None:
     """The people of the segment that was chosen, at the start; None: everybody."""
     if settings.segment is None:
         return None
+    catalog = catalogs.load()
     rule = parse(segment_rule(settings.segment), catalog)
     frames = frames_for(rule, catalog)
     masks = matching(rule, frames, settings.start, zone())
@@ -88,6 +90,8 @@ def _by_trigger(
 ) -> Iterator[Entering]:
     trigger = definition.trigger
     if settings.entering == "all" or isinstance(trigger, ByHand):
+        if among is None and settings.inside:  # only who is inside goes on
+            return
         if among is None:
             raise NotComplete("Choose the segment whose people are to enter.")
         for frame in people.frames_of({}):
@@ -166,16 +170,15 @@ def _moments(
 
 
 def _by_segment(trigger: BySegment, settings: Settings, catalog: Catalog, among: Numbers | None) -> Iterator[Entering]:
-    """Whoever is in it enters at the start, and whom the days bring in (or take out) when they do."""
+    """Whom the days bring in (or take out), when they do; who is in it at the start does not enter, as in earnest."""
     rule = parse(segment_rule(trigger.segment), catalog)
     frames = frames_for(rule, catalog)
     leaves = trigger.change == "leaves"
-    before = [frame.present if leaves else ~frame.present & False for frame in frames]
-    for at in [settings.start, *_midnights(rule, frames, settings)]:
+    before = matching(rule, frames, settings.start, zone())
+    for at in _midnights(rule, frames, settings):
         masks = matching(rule, frames, at, zone())
         for frame, was, mask in zip(frames, before, masks, strict=True):
-            # Who is out of it at the start did not leave it.
-            found = (was & ~mask if at > settings.start else was & False) if leaves else mask & ~was
+            found = was & ~mask if leaves else mask & ~was
             for number in frame.numbers[found & _kept(frame, among)].tolist():
                 yield Entering(number, at)
         before = masks

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from consent.state import NOTHING_SAID, ConsentFacts
+from content.models import TemplateVersion
 from core.purposes import MessageClass
 from delivery.gate import Decision, MessageFacts, Policy, RecipientFacts, decide
 
@@ -21,6 +22,8 @@ class Mailed:
     stream: str
     #: The topic people can opt out of, live or not.
     topic: UUID | None = None
+    #: What is written: frozen, or as the draft of the template would be.
+    content: TemplateVersion | None = None
     opens: bool = False
     clicks: bool = False
 

@@ -135,19 +135,20 @@ def _asked(statement: str, params: dict[str, Any], most: int) -> list[LetIn]:
         return [LetIn(*row) for row in cursor.fetchall()]
 
 
-def read(definition: Definition, settings: Settings, ids: Sequence[UUID]) -> History:
-    """The history of these people, by their place in `ids`."""
+def read(definition: Definition, settings: Settings, ids: Sequence[UUID], older: Iterable[Definition] = ()) -> History:
+    """The history of these people, by their place in `ids`: what the journey, or an older version, waits for."""
     rows = {pk: row for row, pk in enumerate(ids)}
-    return History(_occurred(definition, settings, rows), _read(rows))
+    names = dict.fromkeys(name for one in (definition, *older) for name in awaited(one))
+    return History(_occurred(names, settings, rows), _read(rows))
 
 
-def _occurred(definition: Definition, settings: Settings, rows: Mapping[UUID, int]) -> dict[int, list[Occurred]]:
-    names, later = ids_of(awaited(definition)), shift(settings)
-    if not names:
+def _occurred(names: Iterable[str], settings: Settings, rows: Mapping[UUID, int]) -> dict[int, list[Occurred]]:
+    about, later = ids_of(names), shift(settings)
+    if not about:
         return {}
     happened = Happening.objects.filter(
         kind__in=[Happening.Kind.EVENT, Happening.Kind.ATTRIBUTE],
-        about__in=list(names),
+        about__in=list(about),
         at__gte=settings.start - later,
         at__lt=settings.end - later,
     ).order_by("at", "id")
@@ -155,8 +156,8 @@ def _occurred(definition: Definition, settings: Settings, rows: Mapping[UUID, in
     found = [row for row in happened.values_list(*fields).iterator(chunk_size=10_000) if row[3] in rows]
     said = happenings.opened(row[0] for row in found if row[1] == Happening.Kind.ATTRIBUTE)
     occurred: dict[int, list[Occurred]] = {}
-    for pk, _, about, contact_id, at, key in found:
-        one = Occurred(names[about], at + later, bytes(key) if key is not None else None, said.get(pk, {}), pk)
+    for pk, _, what, contact_id, at, key in found:
+        one = Occurred(about[what], at + later, bytes(key) if key is not None else None, said.get(pk, {}), pk)
         occurred.setdefault(rows[contact_id], []).append(one)
     return occurred
 

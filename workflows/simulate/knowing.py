@@ -13,7 +13,6 @@ from workflows.language.definition import (
     BranchMail,
     ByAttribute,
     ByConsent,
-    ByDate,
     ChangeList,
     Definition,
     EventExit,
@@ -23,7 +22,6 @@ from workflows.language.definition import (
     Unsubscribed,
     WaitEvent,
     WaitUntil,
-    Webhook,
 )
 from workflows.simulate.assumptions import Settings
 from workflows.simulate.history import Occurred
@@ -38,34 +36,28 @@ class Knowing:
 
     def __init__(self, definition: Definition, world: World, settings: Settings) -> None:
         self.definition, self.world, self.settings = definition, world, settings
-        self.steps = definition.steps
-        #: A date is no key that an event could have, too.
-        self.keyed = not isinstance(definition.trigger, ByDate)
-        self.exits = tuple(zip(definition.exits, world.exits, strict=True))
         self.walkers: defaultdict[int, list[Walker]] = defaultdict(list)
         self.changed: dict[int, Changed] = {}
-        steps, trigger = self.steps.values(), definition.trigger
-        rules = [*(r for some in world.cases.values() for r in some), *(r for r in world.exits if r)]
-        rules += [world.only] if world.only else []
+        steps = [step for course in world.courses for step in course.steps.values()]
+        rules = [rule for course in world.courses for rule in course.rules]
+        rules += [other.only for other in world.others.open.values() if other.only]
+        trigger, mailed = definition.trigger, any(course.mails for course in world.courses)
         attributes = {step.attribute for step in steps if isinstance(step, SetAttribute)}
         attributes |= {trigger.attribute} if isinstance(trigger, ByAttribute) else set()
         lists = {step.segment for step in steps if isinstance(step, ChangeList) and step.segment}
         self.moves_zones = TIME_ZONE in attributes
-        kinds = (Branch, Goal, BranchMail, WaitUntil, WaitEvent, SetAttribute, Webhook)
-        #: The steps that ask something of a person, mails apart.
-        self.asking = {key for key, step in self.steps.items() if isinstance(step, kinds)}
         speaks = settings.assumptions.unsubscribes > 0 or isinstance(trigger, ByConsent)
         #: Rules whose answer the journey itself can change.
-        self.moving = {r for r in rules if r.moves(attributes, lists, mailed=bool(world.mails), speaks=speaks)}
+        self.moving = {r for r in rules if r.moves(attributes, lists, mailed=mailed, speaks=speaks)}
 
     def facts(self, w: Walker, now: datetime) -> dict[str, Any]:  # noqa: PLR0911  one case a kind
         """What the step they are at asks, by the names of Facts; mails are asked about elsewhere."""
-        step = str(w.place.step)
-        if step not in self.asking:
+        step, course = str(w.place.step), w.course
+        if step not in course.asking:
             return {}
-        match node := self.steps[step]:
+        match node := course.steps[step]:
             case Branch() | Goal():
-                return {"cases": tuple([self.holds(rule, w.row, now) for rule in self.world.cases[step]])}
+                return {"cases": tuple([self.holds(rule, w.row, now) for rule in course.cases[step]])}
             case BranchMail():
                 about = w.letters.get(node.mail)
                 return {"mail": about.fate(now)} if about else {}
@@ -92,10 +84,10 @@ class Knowing:
     def leaves(self, w: Walker, now: datetime) -> tuple[bool, ...]:
         """For each exit whether it holds."""
         found = []
-        for way, rule in self.exits:
+        for way, rule in w.course.exits:
             match way:
                 case Unsubscribed():
-                    found.append(self.is_out(w.row, now))
+                    found.append(self.is_out(w, now))
                 case EventExit():
                     found.append(self._happened(w, way.event, now, same_key=way.same_key))
                 case _:
@@ -103,12 +95,13 @@ class Knowing:
                     found.append(self.holds(rule, w.row, now) != isinstance(way, SegmentLeft))
         return tuple(found)
 
-    def is_out(self, row: int, now: datetime) -> bool:
+    def is_out(self, w: Walker, now: datetime) -> bool:
         """Whether they are out of everything, or of a topic of the mails, as was said last."""
+        row, unsubscribed = w.row, w.course.unsubscribed
         if (changed := self.changed.get(row)) is None:
-            return row in self.world.unsubscribed
+            return row in unsubscribed
         words = {changed.said(topic, now) for topic in (*changed.out, *changed.into)}
-        return "out" in words or ("in" not in words and row in self.world.unsubscribed)
+        return "out" in words or ("in" not in words and row in unsubscribed)
 
     def holds(self, rule: Asked, row: int, now: datetime) -> bool:
         return self.world.rules.holds(rule, row, now, self.changed.get(row) if rule in self.moving else None)
@@ -141,7 +134,7 @@ class Knowing:
             # What happened at the moment of arrival brought them here.
             if not (one.at > since or (not here and (one.at == since or _after(one, w)))):
                 continue
-            if same_key and self.keyed and w.key is not None and one.key != w.key:
+            if same_key and w.course.keyed and w.key is not None and one.key != w.key:
                 continue
             if node is None or not one.said or fits.change(node.was, node.becomes, one.said):
                 return True

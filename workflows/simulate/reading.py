@@ -1,5 +1,6 @@
 """A simulation's result as pages say it: with the words of the journey it was run with."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cached_property
@@ -13,9 +14,9 @@ from delivery.reasons import words as reason_words
 from workflows import troubles
 from workflows.entry import REFUSALS
 from workflows.language import graph, words
-from workflows.language.definition import Branch, Definition, Mail, from_json
+from workflows.language.definition import AnyStep, Branch, BySegment, Definition, Enter, Mail, from_json
 from workflows.language.names import Names
-from workflows.models import Simulation
+from workflows.models import Simulation, WorkflowVersion
 from workflows.moments import local
 from workflows.simulate.assumptions import Settings
 from workflows.simulate.paths import Stop
@@ -52,6 +53,23 @@ class StepLine:
     sent: int
     refused: int
     mails: bool
+    #: The number of the older version it is of, or "".
+    version: str = ""
+    #: What came of trying to make the mail.
+    tried: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """A step that does something besides mail, in numbers: in all, on the busiest day, and that day."""
+
+    title: str
+    summary: str
+    outcomes: tuple[tuple[str, int], ...]
+    total: int
+    most: int
+    day: date | None
+    note: str
 
 
 class Told:
@@ -67,9 +85,23 @@ class Told:
     def names(self) -> Names:
         return Names.load(self.definition)
 
+    @cached_property
+    def versions(self) -> dict[str, Definition]:
+        """What was simulated (""), and by their numbers the older versions that people finish on."""
+        numbers = {step.partition("/")[0] for step in self.result.get("steps", {}) if "/" in step}
+        found = WorkflowVersion.objects.filter(workflow=self.simulation.workflow_id, number__in=sorted(numbers))
+        olds = {str(version.number): from_json(version.definition) for version in found.order_by("-number")}
+        return {"": self.definition, **olds}
+
+    def node(self, step: str) -> AnyStep | None:
+        """A step by its name in the trace."""
+        version, _, key = step.rpartition("/")
+        definition = self.versions.get(version)
+        return definition.steps.get(key) if definition else None
+
     def title(self, step: str) -> str:
-        node = self.definition.steps.get(step)
-        return words.step_title(node) if node else step
+        node, version = self.node(step), step.rpartition("/")[0]
+        return (words.step_title(node) if node else step) + (f" (version {version})" if version else "")
 
     @property
     def segment(self) -> str:
@@ -85,6 +117,18 @@ class Told:
     def asked(self) -> int:
         """Mails the gate was asked about."""
         return int(self.result["sent"] + self.result["refused"])
+
+    def against(self, before: "Told") -> dict[str, Any]:
+        """How much more of what than an earlier one foresaw: "+120 mails sent", where it differs."""
+        pairs = [
+            ("people entering", self.result["people"] - before.result["people"]),
+            ("mails sent", self.result["sent"] - before.result["sent"]),
+            ("refused", self.result["refused"] - before.result["refused"]),
+            ("stuck", self.stuck_people - before.stuck_people),
+        ]
+        changes = [f"{by:+,} {what}".replace("-", "−") for what, by in pairs if by]
+        like = before.settings.days == self.settings.days and before.settings.segment == self.settings.segment
+        return {"simulation": before.simulation, "changes": changes, "like": like}
 
     def more_than(self, most: int) -> int:
         """How many people would get more than so many mails in some seven days."""
@@ -132,8 +176,11 @@ class Told:
     @property
     def steps(self) -> list[StepLine]:
         found = []
-        for number, step in enumerate(graph.order(self.definition), 1):
-            node, counts = self.definition.steps[step], self.result["steps"][step]
+        for version, number, key in self._order():
+            step = f"{version}/{key}" if version else key
+            node, counts = self.versions[version].steps[key], self.result["steps"].get(step)
+            if counts is None or (version and not counts["arrived"]):
+                continue
             ways = tuple((words.way_label(node, way) or "On", n) for way, n in counts["ways"].items())
             left = tuple((words.left_label(why), n) for why, n in counts["left"].items())
             mails = counts["mails"]
@@ -141,7 +188,7 @@ class Told:
                 StepLine(
                     number,
                     words.step_title(node),
-                    words.step_summary(node, self.names),
+                    words.step_summary(node, self._names(version)),
                     counts["arrived"],
                     counts["there"],
                     ways,
@@ -149,9 +196,83 @@ class Told:
                     mails.get("sent", 0),
                     mails.get("refused", 0),
                     isinstance(node, Mail),
+                    version,
+                    tuple(self._tried(step)),
                 )
             )
         return found
+
+    def _order(self) -> Iterator[tuple[str, int, str]]:
+        for version, definition in self.versions.items():
+            yield from ((version, number, key) for number, key in enumerate(graph.order(definition), 1))
+
+    def _names(self, version: str) -> Names:
+        return Names.load(self.versions[version]) if version else self.names
+
+    @cached_property
+    def unmade(self) -> list[Line]:
+        """Mails that could not be made for everybody they were tried for: the step, how many failed, and why."""
+        return [
+            Line(self.title(step), sum(found["why"].values()), " ".join(self._tried(step)), (found["tried"],))
+            for step, found in self.result.get("tried", {}).items()
+            if found["why"] or found["lacking"]
+        ]
+
+    @property
+    def tried(self) -> int:
+        """How many mails were tried."""
+        return sum(found["tried"] for found in self.result.get("tried", {}).values())
+
+    def _tried(self, step: str) -> Iterator[str]:
+        found = self.result.get("tried", {}).get(step)
+        for why, count in found["why"].items() if found else ():
+            field = why.removeprefix("missing:")
+            said = "the template cannot be filled" if field == why else f"there is no “{self._field(field)}”"
+            yield f"{count:,} of {found['tried']:,} tried: {said}."
+        for field, count in found["lacking"].items() if found else ():
+            yield f"{count:,} of all {found['people']:,} have no “{self._field(field)}”."
+
+    def _field(self, key: str) -> str:
+        return words.attribute(key, self.names).strip("“”")
+
+    @property
+    def acts(self) -> list[Acting]:
+        """Notices to staff, calls, and people entering other journeys."""
+        found = []
+        for step, said in self.result.get("acts", {}).items():
+            node, days = self.node(step), said["days"]
+            if node is None:
+                continue
+            most = max(days, default=0)
+            day = date.fromisoformat(self.result["days"][days.index(most)][0]) if most else None
+            outcomes = tuple((_act_label(outcome), count) for outcome, count in said["outcomes"].items())
+            note = "What happens to them there is not simulated." if isinstance(node, Enter) else ""
+            summary = words.step_summary(node, self._names(step.rpartition("/")[0]))
+            found.append(Acting(self.title(step), summary, outcomes, sum(days), most, day, note))
+        return found
+
+    @property
+    def finishing(self) -> list[Line]:
+        """Who finishes on older versions."""
+        return [Line(f"version {n}", count) for n, count in self.result.get("finishing", {}).items()]
+
+    @property
+    def left_out(self) -> list[Line]:
+        """Who is inside and could not be simulated: their version names what is gone."""
+        return [Line(f"version {n}", count) for n, count in self.result.get("left_out", {}).items()]
+
+    @property
+    def inside(self) -> int:
+        return int(self.result.get("inside", 0))
+
+    @property
+    def anybody(self) -> bool:
+        return bool(self.result["people"] or self.inside)
+
+    @property
+    def by_segment(self) -> bool:
+        """Whether a segment lets people in, by moving into it or out."""
+        return isinstance(self.definition.trigger, BySegment) and self.settings.entering == "trigger"
 
     @property
     def purposes(self) -> list[Line]:
@@ -193,7 +314,7 @@ class Told:
         ]
 
     def _why(self, stop: Stop) -> str:
-        node = self.definition.steps.get(stop.step)
+        node = self.node(stop.step)
         if stop.trouble:
             return _STUCK.get(stop.trouble) or troubles.said(stop.trouble)
         if stop.at is None or node is None:
@@ -204,5 +325,12 @@ class Told:
 
     def _clause(self, stop: Stop) -> str:
         """Of a branch the rule that held."""
-        node = self.definition.steps.get(stop.step)
+        node = self.node(stop.step)
         return words.way_reason(node, stop.way, self.names) if isinstance(node, Branch) and stop.way else ""
+
+
+_ACTS = {"told": "Told", "done": "Taken", "failed": "Failed", "entered": "Enter"}
+
+
+def _act_label(outcome: str) -> str:
+    return _ACTS.get(outcome) or f"Not: {REFUSALS.get(outcome, outcome)}"

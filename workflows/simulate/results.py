@@ -7,26 +7,31 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from workflows.language.definition import Definition
 from workflows.simulate.assumptions import Settings
 from workflows.simulate.entries import midnights
 from workflows.simulate.gate import Mailed
+from workflows.simulate.inside import Going
 from workflows.simulate.trace import Array, Trace
+from workflows.simulate.world import World
 
 HOUR, DAY, WEEK = 3_600, 86_400, 604_800
 #: Whoever waits for something so much later than the end waits for nothing.
 FAR = 366 * DAY
 
 
-def of(trace: Trace, definition: Definition, mails: dict[str, Mailed], settings: Settings, zone: ZoneInfo) -> Any:
+def of(trace: Trace, world: World, going: Going, settings: Settings) -> Any:
     """The result as JSON; `words` are what the paths refer to. Days and hours are those where the organization is."""
     person, step, at, outcome, reason = trace.mails.columns()
-    words = trace.words
+    words, zone = trace.words, world.people.zone
+    mails = {course.prefix + key: mail for course in world.courses for key, mail in course.mails.items()}
     sent, refused = outcome == words.place("sent"), outcome == words.place("refused")
     entered_by, entered_at = trace.entered.columns()
     return {
         "people": len(np.unique(entered_by)),
         "entered": len(entered_by),
+        "inside": len(going.walkers) + len(going.gone),
+        "finishing": going.finishing,
+        "left_out": going.left_out,
         "refused_entry": trace.refused,
         "put_off": trace.put_off,
         "sent": int(sent.sum()),
@@ -34,7 +39,8 @@ def of(trace: Trace, definition: Definition, mails: dict[str, Mailed], settings:
         "days": _days(settings, zone, entered_at, at[sent], at[refused]),
         "busiest": _busiest(at[sent]),
         "hours": _hours(at[sent], zone),
-        "steps": _steps(trace, definition, words.texts),
+        "steps": _steps(trace, world, words.texts),
+        "acts": _acts(trace, settings, zone),
         "purposes": _purposes(mails, step, sent, refused, words.texts),
         "reasons": _counted(reason[refused], words.texts),
         "in_a_week": _in_a_week(person[sent], at[sent]),
@@ -78,12 +84,12 @@ def _hours(sent: Array, zone: ZoneInfo) -> list[int]:
     return found
 
 
-def _steps(trace: Trace, definition: Definition, texts: list[str]) -> dict[str, Any]:
+def _steps(trace: Trace, world: World, texts: list[str]) -> dict[str, Any]:
     _, _, _, step, _, _, way, note, left = trace.visits.columns()
     _, mailed, _, outcome, _ = trace.mails.columns()
     there = Counter(one.step for one in trace.there)
     found: dict[str, Any] = {}
-    for key in definition.steps:
+    for key in (course.prefix + key for course in world.courses for key in course.steps):
         place = trace.words.place(key)
         here = step == place
         ways = _counted(way[here], texts)
@@ -99,6 +105,19 @@ def _steps(trace: Trace, definition: Definition, texts: list[str]) -> dict[str, 
             "mails": _counted(outcome[mailed == place], texts),
         }
     return found
+
+
+def _acts(trace: Trace, settings: Settings, zone: ZoneInfo) -> dict[str, Any]:
+    """Of each step that tells staff, calls, or has people enter another journey: how many came to what, and by day."""
+    step, at, outcome = trace.acts.columns()
+    texts = trace.words.texts
+    return {
+        texts[place]: {
+            "outcomes": _counted(outcome[step == place], texts),
+            "days": [row[1] for row in _days(settings, zone, at[step == place])],
+        }
+        for place in np.unique(step).tolist()
+    }
 
 
 def _purposes(mails: dict[str, Mailed], step: Array, sent: Array, refused: Array, texts: list[str]) -> list[list[Any]]:

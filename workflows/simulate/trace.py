@@ -1,7 +1,6 @@
 """What a simulation leaves: every visit, every mail and where everybody is at the end, as columns. Pure."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -12,20 +11,6 @@ from workflows.step import Passed
 
 Array = npt.NDArray[Any]
 TYPES = {"I": "<u4", "H": "<u2", "d": "<f8"}
-
-
-class Visit(NamedTuple):
-    """One stay that ended, as a row. `left`: why they left the journey with it, "" where they went on."""
-
-    person: int
-    sequence: int
-    visit: int
-    step: str
-    arrived_at: datetime
-    at: datetime
-    way: str
-    note: str
-    left: str
 
 
 class Mailing(NamedTuple):
@@ -97,21 +82,25 @@ class Trace:
         self.visits = Rows("IIIHddHHH")
         #: person, step, at, outcome, reason
         self.mails = Rows("IHdHH")
+        #: step, at, what came of it: telling staff, calls, entering another journey
+        self.acts = Rows("HdH")
         self.there: list[There] = []
+        #: Values the journey set, as they are at the end, by person.
+        self.given: dict[int, dict[str, Any]] = {}
         #: person and when they entered, as often as they did
         self.entered = Rows("Id")
         #: Who did not enter, by entry.Refusal; mails put off, by reason.
         self.refused: dict[str, int] = {}
         self.put_off: dict[str, int] = {}
 
-    def visit(self, person: int, sequence: int, passed: Passed, left: str) -> None:
-        """That a stay ended. `left`: why they left the journey with it, "" where they went on."""
+    def visit(self, person: int, sequence: int, passed: Passed, left: str, prefix: str = "") -> None:
+        """That a stay ended. `left`: why they left the journey with it, "" where they went on; `prefix`: the step's."""
         place = self.words.place
         self.visits.append(
             person,
             sequence,
             passed.visit,
-            place(passed.step),
+            place(prefix + passed.step),
             passed.arrived_at.timestamp(),
             passed.at.timestamp(),
             place(passed.way),
@@ -119,31 +108,9 @@ class Trace:
             place(left),
         )
 
+    def act(self, step: str, at: datetime, outcome: str) -> None:
+        self.acts.append(self.words.place(step), at.timestamp(), self.words.place(outcome))
+
     def mail(self, one: Mailing) -> None:
         place = self.words.place
         self.mails.append(one.person, place(one.step), one.at.timestamp(), place(one.outcome), place(one.reason))
-
-    def all_visits(self) -> Iterator[Visit]:
-        """In the order they ended."""
-        text = self.words.texts
-        for person, sequence, visit, step, arrived, at, way, note, left in self.visits.table().tolist():
-            yield Visit(
-                person,
-                sequence,
-                visit,
-                text[step],
-                _moment(arrived),
-                _moment(at),
-                text[way],
-                text[note],
-                text[left],
-            )
-
-    def all_mails(self) -> Iterator[Mailing]:
-        text = self.words.texts
-        for person, step, at, outcome, reason in self.mails.table().tolist():
-            yield Mailing(person, text[step], _moment(at), text[outcome], text[reason])
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

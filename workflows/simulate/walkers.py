@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from workflows.simulate.courses import Course
 from workflows.simulate.entries import Entering
 from workflows.simulate.history import Occurred
 from workflows.step import Mailing as Fate
@@ -27,10 +28,11 @@ class Letter:
 
 
 class Walker:
-    """One person once on the journey."""
+    """One person once on the journey, by the version they are on."""
 
     __slots__ = (
         "call",
+        "course",
         "due",
         "entered_by",
         "key",
@@ -43,8 +45,8 @@ class Walker:
         "trouble",
     )
 
-    def __init__(self, row: int, sequence: int, entering: Entering, place: Place) -> None:
-        self.row, self.sequence, self.place = row, sequence, place
+    def __init__(self, course: Course, row: int, sequence: int, entering: Entering, place: Place) -> None:
+        self.course, self.row, self.sequence, self.place = course, row, sequence, place
         self.key, self.entered_by, self.properties = entering.key, entering.happening, entering.properties
         self.due: datetime | None = None
         self.letters: dict[str, Letter] = {}

@@ -1,77 +1,65 @@
-"""Everything a simulation asks about, taken once and set-wise: people, rules, mails, who was there before, history."""
+"""Everything a simulation asks about, taken once and set-wise: people, rules, the versions they walk, who was there
+before, history."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from content.models import Template
-from content.queries import build_version, tier_now
-from core import clock
 from core.models import Organization
-from core.purposes import MessageClass
-from core.sensitivity import Sensitivity, highest
-from delivery import facts as delivering
-from delivery import queries as delivery
-from delivery.gate import Policy, RecipientFacts
-from delivery.models import Sender
+from delivery.gate import Policy
 from segments import catalog as catalogs
+from segments.errors import RuleError
 from segments.rules import parse
 from segments.tree import Rule
-from workflows.engine.exits import unsubscribed
 from workflows.entry import Before
 from workflows.errors import NotComplete
-from workflows.language import tiers
 from workflows.language.definition import (
-    Branch,
     ByAttribute,
     Definition,
-    Goal,
-    GoalExit,
-    Mail,
     SegmentLeft,
     SetAttribute,
-    Unsubscribed,
     WaitEvent,
     WaitUntil,
 )
-from workflows.models import Enrolment, VersionMail, Workflow, WorkflowVersion
+from workflows.models import Enrolment, Workflow, WorkflowVersion
+from workflows.simulate import courses, others
 from workflows.simulate.assumptions import Settings
+from workflows.simulate.courses import Course, segment_rule
 from workflows.simulate.gate import Mailed
 from workflows.simulate.history import History
+from workflows.simulate.others import Others
 from workflows.simulate.people import People, kinds_for
-from workflows.simulate.rules import Asked, Rules, asked
+from workflows.simulate.rules import Rules, asked
 from workflows.versions.approval import rules_of
-
-#: People whose gate facts are fetched together.
-CHUNK = 2_000
 
 
 @dataclass
 class World:
-    """`cases`: the rules of each Branch or Goal; `exits`: for each exit of the definition its rule, or None."""
+    """`courses`: what is simulated, and by their version older ones that people finish on."""
 
     people: People
     rules: Rules
     policy: Policy
-    mails: dict[str, Mailed]
-    cases: dict[str, tuple[Asked, ...]]
-    exits: tuple[Asked | None, ...]
-    only: Asked | None
+    main: Course
     #: Stored values by attribute, then row.
     values: dict[str, list[Any]]
-    #: Rows of those who are out of everything, or of a topic of one of the mails.
-    unsubscribed: set[int]
     #: Earlier times on this journey, by row.
     before: dict[int, list[Before]] = field(default_factory=dict)
     history: History = field(default_factory=History)
+    older: dict[UUID, Course] = field(default_factory=dict)
+    others: Others = field(default_factory=Others)
 
+    @property
+    def courses(self) -> list[Course]:
+        return [self.main, *self.older.values()]
 
-def segment_rule(segment: UUID) -> dict[str, Any]:
-    """The rule that asks for who is in a segment."""
-    return {"version": 2, "root": {"all": [{"segment": str(segment), "op": "in"}]}}
+    @property
+    def mails(self) -> dict[str, Mailed]:
+        """Of what is simulated, by step."""
+        return self.main.mails
 
 
 def zone() -> ZoneInfo:
@@ -84,43 +72,62 @@ def build(
     numbers: Sequence[int],
     settings: Settings,
     *,
+    older: Mapping[UUID, tuple[WorkflowVersion, Definition]] | None = None,
+    inside: frozenset[int] = frozenset(),
     tick: Callable[[], None] = lambda: None,
 ) -> World:
-    """The world for these people. Raises NotComplete, RuleError, TemplateBroken; `tick` is called now and then."""
+    """The world for these people. `older`: versions that people finish on; those that cannot run any more are left out.
+    `inside`: enrolments that go on, and so are not of before.
+
+    Raises NotComplete, RuleError, TemplateBroken; `tick` is called now and then.
+    """
     catalog = catalogs.load()
-    raw = [*rules_of(definition), *(segment_rule(e.segment) for e in definition.exits if isinstance(e, SegmentLeft))]
+    parsed: dict[str, Rule] = {repr(rule): parse(rule, catalog) for rule in _rules(definition)}
     attributes = list(_attributes(definition))
-    parsed: dict[str, Rule] = {repr(rule): parse(rule, catalog) for rule in raw}
+    fit: list[tuple[WorkflowVersion, Definition]] = []
+    for version, other in (older or {}).values():
+        try:
+            parsed |= {repr(rule): parse(rule, catalog) for rule in _rules(other)}
+        except RuleError:
+            continue
+        attributes += _attributes(other)
+        fit.append((version, other))
+    live = others.versions([definition, *(other for _, other in fit)])
+    for pk, rule in others.only_of(live).items():
+        try:
+            parsed[repr(rule)] = parse(rule, catalog)
+        except RuleError:
+            del live[pk]
     people = People(numbers, kinds_for(list(parsed.values()), attributes, catalog), zone())
     tick()
     known = {key: asked(rule) for key, rule in parsed.items()}
-
-    def of(rule: Any) -> Asked:
-        return known[repr(rule)]
-
-    cases: dict[str, tuple[Asked, ...]] = {}
-    for key, step in definition.steps.items():
-        if isinstance(step, Branch):
-            cases[key] = tuple(of(case.rule) for case in step.cases)
-        elif isinstance(step, Goal):
-            cases[key] = (of(step.rule),)
-    exits = tuple(
-        of(e.rule) if isinstance(e, GoalExit) else of(segment_rule(e.segment)) if isinstance(e, SegmentLeft) else None
-        for e in definition.exits
-    )
-    mails = _mails(definition, settings, people, tick)
+    found: dict[UUID, Course] = {}
+    gates: courses.Gates = {}
+    main = courses.course(definition, known, people, settings.version, tick, asked_before=gates)
+    for version, other in fit:
+        try:
+            found[version.pk] = courses.course(
+                other, known, people, version.pk, tick, asked_before=gates, name=str(version.number)
+            )
+        except NotComplete:
+            continue
+    coming = [("", definition), *((str(version.number), other) for version, other in fit)]
+    rules = {pk: known[repr(rule)] for pk, rule in others.only_of(live).items()}
     return World(
         people=people,
         rules=Rules(people),
         policy=_policy(),
-        mails=mails,
-        cases=cases,
-        exits=exits,
-        only=of(definition.only) if definition.only is not None else None,
+        main=main,
         values={key: people.stored(key) for key in dict.fromkeys(attributes)},
-        unsubscribed=_unsubscribed(definition, people),
-        before={} if settings.assumptions.afresh else _before(workflow, people),
+        before={} if settings.assumptions.afresh else _before(workflow, people, inside),
+        older=found,
+        others=others.others(live, rules, people.numbers.tolist(), coming),
     )
+
+
+def _rules(definition: Definition) -> list[Any]:
+    left = [segment_rule(e.segment) for e in definition.exits if isinstance(e, SegmentLeft)]
+    return [*rules_of(definition), *left]
 
 
 def _attributes(definition: Definition) -> Iterator[str]:
@@ -140,74 +147,14 @@ def _policy() -> Policy:
     return Policy(o.time_zone, o.quiet_from_hour, o.quiet_until_hour, o.cap_messages, o.cap_days)
 
 
-def _mails(definition: Definition, settings: Settings, people: People, tick: Callable[[], None]) -> dict[str, Mailed]:
-    steps = {key: step for key, step in definition.steps.items() if isinstance(step, Mail)}
-    senders = Sender.objects.select_related("domain").in_bulk([s.sender for s in steps.values() if s.sender])
-    templates = Template.objects.in_bulk([s.template for s in steps.values() if s.template])
-    frozen: dict[str, Any] = {}
-    if settings.version:
-        tier = Sensitivity(WorkflowVersion.objects.values_list("tier", flat=True).get(pk=settings.version))
-        rows = VersionMail.objects.filter(version=settings.version).select_related("template_version")
-        frozen = {mail.step: mail.template_version for mail in rows}
-    else:
-        tier = Sensitivity(tiers.tier_of(definition))
-    known: dict[tuple[UUID | None, bool, bool], Sequence[RecipientFacts]] = {}
-    found: dict[str, Mailed] = {}
-    for key, step in steps.items():
-        template = templates.get(step.template) if step.template else None
-        sender = senders.get(step.sender) if step.sender else None
-        if template is None or sender is None:
-            raise NotComplete(f"The mail “{step.name or key}” still needs a template and a sender.")
-        version = frozen.get(key) or build_version(template)
-        about = delivery.message_facts(
-            stream=step.stream,
-            template_version=version,
-            sender=sender,
-            tier=highest(tier, tier_now(version)),
-            topic_id=step.topic,
-        )
-        sensitive = Sensitivity(about.facts.tier).rank >= Sensitivity.PHI.rank
-        commercial = about.facts.message_class == MessageClass.COMMERCIAL
-        group = (about.facts.topic_id, sensitive, commercial)
-        if group not in known:
-            known[group] = _recipients(people.ids, about, tick)
-        special = tier == Sensitivity.SPECIAL
-        found[key] = Mailed(
-            about.facts,
-            known[group],
-            step.stream,
-            step.topic,
-            opens=step.track_opens and not special,
-            clicks=step.track_clicks and not special,
-        )
-    return found
-
-
-def _recipients(ids: Sequence[UUID], about: Any, tick: Callable[[], None]) -> list[RecipientFacts]:
-    now, found = clock.now(), []
-    for at in range(0, len(ids), CHUNK):
-        some = ids[at : at + CHUNK]
-        known = delivering.people(some, about, now)
-        found += [known[i].facts if i in known else delivering.gone(i) for i in some]
-        tick()
-    return found
-
-
-def _unsubscribed(definition: Definition, people: People) -> set[int]:
-    if not any(isinstance(way, Unsubscribed) for way in definition.exits):
-        return set()
-    out = unsubscribed(definition, people.ids)
-    return {row for row, who in enumerate(people.ids) if who in out}
-
-
-def _before(workflow: Workflow, people: People) -> dict[int, list[Before]]:
+def _before(workflow: Workflow, people: People, inside: frozenset[int]) -> dict[int, list[Before]]:
     """When these people were on the journey, in the order they entered."""
     rows = {number: row for row, number in enumerate(people.numbers.tolist())}
     found: defaultdict[int, list[Before]] = defaultdict(list)
     earlier = Enrolment.objects.filter(workflow=workflow).order_by("entered_at")
-    fields = ("contact_number", "status", "entered_at", "key_index")
-    for number, status, entered_at, key in earlier.values_list(*fields).iterator(chunk_size=10_000):
-        if number in rows:
+    fields = ("pk", "contact_number", "status", "entered_at", "key_index")
+    for pk, number, status, entered_at, key in earlier.values_list(*fields).iterator(chunk_size=10_000):
+        if number in rows and pk not in inside:
             before = Before(status != Enrolment.Status.LEFT, entered_at, bytes(key) if key is not None else None)
             found[rows[number]].append(before)
     return dict(found)

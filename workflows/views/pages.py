@@ -238,6 +238,7 @@ SAID = {
     "workflow.person_asked": "Where a person is was asked",
     "workflow.simulated": "Simulated",
     "workflow.simulation_cancelled": "Simulation cancelled",
+    "workflow.simulation_exported": "Days of a simulation exported",
 }
 ICON = {
     "workflow.created": "plus",
@@ -261,6 +262,7 @@ ICON = {
     "workflow.skipped": "right",
     "workflow.simulated": "chart",
     "workflow.simulation_cancelled": "stop",
+    "workflow.simulation_exported": "download",
 }
 
 

@@ -27,6 +27,7 @@ from workflows.models import Simulation, Workflow, WorkflowVersion
 from workflows.simulate import paths
 from workflows.simulate.assumptions import Settings
 from workflows.simulate.reading import Told
+from workflows.versions import mapping
 from workflows.views.shared import exact, load, show
 
 State = Simulation.State
@@ -65,7 +66,9 @@ def simulation_list(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
 def simulation_new(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
     """Ask for a simulation of the draft, or of the live version (`?live`)."""
     workflow = load(workflow_id)
-    version: WorkflowVersion | None = queries.live_version(workflow) if "live" in request.GET else None
+    live = queries.live_version(workflow)
+    unchanged = live is not None and live.definition == workflow.draft
+    version: WorkflowVersion | None = live if "live" in request.GET or unchanged else None
     definition = from_json(version.definition if version else workflow.draft)
     form = SimulationForm(
         request.POST or None,
@@ -73,6 +76,8 @@ def simulation_new(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
         zone=request.user.time_zone,
         names=Names.load(definition),
         version=version.pk if version else None,
+        inside=sum(one.people for one in mapping.inside(workflow)),
+        runs=workflow.state in (Workflow.State.ACTIVE, Workflow.State.PAUSED),
     )
     if request.method == "POST" and form.is_valid():
         try:
@@ -101,6 +106,7 @@ def _context(request: StaffRequest, workflow: Workflow, simulation: Simulation) 
     finished = workflow.simulations.filter(state=State.FINISHED).exclude(pk=simulation.pk)
     asked = _id(request.GET.get("with", ""))
     other = finished.filter(pk=asked).first() if asked else None
+    before = finished.filter(created_at__lt=simulation.created_at).order_by("-created_at").first()
     return context | {
         "told": told,
         "small": exact(request),
@@ -108,6 +114,7 @@ def _context(request: StaffRequest, workflow: Workflow, simulation: Simulation) 
         "many_people": told.more_than(many),
         "choices": range(1, 11),
         "others": finished.order_by("-created_at")[:20],
+        "before": told.against(Told(before)) if before else None,
         "other": Told(other) if other else None,
         "other_many": Told(other).more_than(many) if other else 0,
         "form": SearchForm(),
@@ -144,6 +151,19 @@ def simulation_cancel(request: StaffRequest, workflow_id: UUID, simulation_id: U
     else:
         messages.error(request, "The simulation had ended already.")
     return redirect("workflows:simulation", workflow.pk, simulation.pk)
+
+
+@may(Action.WORKFLOWS_VIEW)
+@require_POST
+def simulation_export(request: StaffRequest, workflow_id: UUID, simulation_id: UUID) -> HttpResponse:
+    """The days as CSV: counts only. The export is recorded."""
+    workflow, simulation = _load(workflow_id, simulation_id)
+    if simulation.state != State.FINISHED:
+        return redirect("workflows:simulation", workflow.pk, simulation.pk)
+    text = simulations.export_days(simulation, exact=exact(request), by=request.user)
+    answer = HttpResponse(text, content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="simulation-{simulation.pk}.csv"'
+    return answer
 
 
 # -- one person -------------------------------------------------------------------------------------------------------
