@@ -17,6 +17,8 @@ from workflows import troubles
 from workflows.language import words
 from workflows.language.definition import (
     AnyStep,
+    ByDate,
+    ByHand,
     Definition,
     Mail,
     Wait,
@@ -27,8 +29,9 @@ from workflows.language.definition import (
     from_json,
 )
 from workflows.language.names import Names
-from workflows.models import Enrolment, Moved, Transition, Workflow, WorkflowVersion
+from workflows.models import Call, Enrolment, Moved, Transition, Workflow, WorkflowVersion
 from workflows.step import Left
+from workflows.webhooks import sending
 
 Status = Enrolment.Status
 
@@ -69,13 +72,23 @@ def lines(workflow: Workflow, rows: Sequence[Enrolment]) -> list[Line]:
     names = masked(row.contact_id for row in rows)
     versions = WorkflowVersion.objects.in_bulk({row.version_id for row in rows})
     definitions = {pk: from_json(version.definition) for pk, version in versions.items()}
+    causes = _causes(rows)
     found = []
     for row in rows:
         step = definitions[row.version_id].steps.get(row.step)
         title = words.step_title(step) if step is not None else row.step
-        why = troubles.said(row.trouble) if row.trouble else words.left_label(row.left_because)
+        trouble = troubles.said(row.trouble, causes.get(row.pk, ""))
+        why = trouble if row.trouble else words.left_label(row.left_because)
         found.append(Line(row, names.get(row.contact_id, "Deleted contact"), title, why))
     return found
+
+
+def _causes(rows: Iterable[Enrolment]) -> dict[int, str]:
+    """Why the call of each failed who needs attention for it, as the endpoint's page says."""
+    at = {row.pk: row.visit for row in rows if row.trouble == "call_failed"}
+    failed = Call.objects.filter(enrolment_id__in=at, state=Call.State.FAILED) if at else Call.objects.none()
+    found = failed.values_list("enrolment_id", "visit", "trouble")
+    return {pk: sending.words(trouble) for pk, visit, trouble in found if at[pk] == visit}
 
 
 # -- the path of one ---------------------------------------------------------------------------------------------------
@@ -134,6 +147,17 @@ def path(enrolment: Enrolment) -> list[Stay]:
     return stays
 
 
+def let_in(enrolment: Enrolment) -> str:
+    """What let them in, in words: what the version says that they entered, or that they were put on it."""
+    moved = Moved.objects.filter(enrolment=enrolment).order_by("pk").values_list("from_version", flat=True).first()
+    definition = from_json(WorkflowVersion.objects.get(pk=moved or enrolment.version_id).definition)
+    trigger = definition.trigger
+    by_itself = enrolment.happening_id or (isinstance(trigger, ByDate) and enrolment.key_index)
+    if isinstance(trigger, ByHand) or not by_itself:
+        return "Put on by staff, a list, the API or another journey"
+    return f"{words.trigger_title(trigger)}: {words.trigger_summary(trigger, Names.load(definition))}"
+
+
 def _stay(row: Transition, told: _Told, sent: dict[UUID, Delivery], moved: Moved | None) -> Stay:
     step = told.step(row.version_id, row.step)
     mail = sent.get(row.made) if row.made else None
@@ -166,7 +190,7 @@ def _here(row: Enrolment, told: _Told, sent: dict[UUID, Delivery], moved: Moved 
         arrived_at=row.since,
         at=None,
         way="",
-        note=troubles.said(row.trouble) if row.trouble else waits_for(row, step, told),
+        note=troubles.said(row.trouble, _causes([row]).get(row.pk, "")) if row.trouble else waits_for(row, step, told),
         clause="",
         version=told.versions[row.version_id].number,
         delivery_id=mail.pk if mail else None,

@@ -50,6 +50,8 @@ def own(failure: Exception) -> str:
     return shared(failure) or ("record_unreadable" if isinstance(failure, SealBroken) else "failed")
 
 
-def said(code: str) -> str:
-    """In words; of a code nobody knows any more, the words of any failure."""
+def said(code: str, cause: str = "") -> str:
+    """In words; of a code nobody knows any more, the words of any failure. `cause`: of a call, why it failed."""
+    if code == "call_failed" and cause:
+        return f"The other system was not told. {cause} Try again once that is mended, or skip the step."
     return TROUBLES.get(code, TROUBLES["failed"])

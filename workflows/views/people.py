@@ -75,6 +75,7 @@ def person(request: StaffRequest, workflow_id: UUID, enrolment_id: int) -> HttpR
         name=name or "Deleted contact",
         known=bool(name),
         path=people.path(enrolment),
+        let_in=people.let_in(enrolment),
         left=words.left_label(enrolment.left_because),
         revealed=reveals.lately(enrolment.contact_id, by=request.user),
         others=people.on(enrolment.workflow).filter(contact_id=enrolment.contact_id).exclude(pk=enrolment.pk)[:20],
@@ -113,7 +114,7 @@ DONE = {
 @may(Action.WORKFLOWS_RUN)
 @require_POST
 def attend(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
-    """Retry, skip or take off: those ticked, or everybody who needs attention."""
+    """Retry, skip or take off: those ticked, or everybody who needs attention; `here`: the one whose page it is."""
     workflow = load(workflow_id)
     verb = next((verb for verb in ("retry", "skip", "remove") if verb in request.POST), "")
     ids = [int(pk) for pk in request.POST.getlist("person") if pk.isdecimal()][:PER_PAGE]
@@ -127,6 +128,8 @@ def attend(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
         messages.error(request, str(refusal))
     else:
         messages.success(request, said.format(f"{count:,} {'person' if count == 1 else 'people'}"))
+    if "here" in request.POST and len(ids) == 1:
+        return redirect("workflows:person", workflow.pk, ids[0])
     return redirect("workflows:attention", workflow.pk)
 
 
