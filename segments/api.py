@@ -1,6 +1,5 @@
 """Segments for machines: the same commands as the pages."""
 
-from typing import Any
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
@@ -10,6 +9,7 @@ from rest_framework.response import Response
 from accounts.endpoints import ApiRequest, Endpoint
 from accounts.models import ApiToken
 from accounts.policy import Action
+from core import clock
 from core.api.errors import body
 from segments import catalog as catalogs
 from segments import commands, counting, queries
@@ -56,16 +56,22 @@ class OneSegment(Endpoint):
         return Response(status=204)
 
 
-def _counted(raw: Any, by: ApiToken, *, saved: bool = False) -> Response:
+def _counted(asked: Segment | object, by: ApiToken) -> Response:
+    """The answer about a saved segment, or a rule that nobody keeps."""
     catalog = catalogs.load()
-    rule = parse(raw, catalog)
+    saved = asked if isinstance(asked, Segment) else None
+    rule = parse(queries.rule_of(saved) if saved else asked, catalog)
     try:
-        answer = counting.ask(rule, by=by, catalog=catalog, saved=saved)
+        if saved:
+            counted = counting.ask_saved(saved, by=by, catalog=catalog)
+            answer, at = counted.answer, counted.at
+        else:
+            answer, at = counting.ask(rule, by=by, catalog=catalog), clock.now()
     except PartTooSmall as refusal:
         # Answered, not raised: the question counts even where an Idempotency-Key holds the transaction.
         return Response(body(refusal.code, str(refusal)), status=refusal.status)
     sentence = queries.sentence(rule, catalog, least=counting.least_named(by))
-    found = {"count": answer.count, "exact": answer.exact, "text": str(answer), "sentence": sentence}
+    found = {"count": answer.count, "exact": answer.exact, "text": str(answer), "sentence": sentence, "at": at}
     return Response(CountOut(found).data)
 
 
@@ -83,8 +89,8 @@ class CountOfSegment(Endpoint):
 
     @extend_schema(request=None, responses=CountOut)
     def post(self, request: ApiRequest, segment_id: UUID) -> Response:
-        """Count the people a segment matches now."""
-        return _counted(queries.rule_of(get_object_or_404(Segment, pk=segment_id)), request.user, saved=True)
+        """Count the people a segment matches; a count of the last 15 seconds is told again, see `at`."""
+        return _counted(get_object_or_404(Segment, pk=segment_id), request.user)
 
 
 class RuleSchema(Endpoint):

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -19,13 +19,14 @@ from audit.models import Entry
 from core import clock
 from phi import seal
 from phi.keyring import keyring
-from segments import asking, fanout, queries
+from segments import asking, commands, fanout, membership, queries
 from segments import catalog as catalogs
 from segments.asking import Answer, Told
 from segments.catalog import Catalog
 from segments.commands import permit, permit_beside_health, too_small
 from segments.errors import NearlyTheSame, TooManyQuestions
-from segments.models import Question
+from segments.models import Question, Segment
+from segments.rules import parse
 from segments.tree import Group, Node, Rule, nodes_of
 
 Asker = User | ApiToken
@@ -40,12 +41,24 @@ DAY = timedelta(days=1)
 SPREAD = 10
 #: One at a time, so that two answers given at once cannot be played against each other.
 LOCK = 0x5E6_0041
+#: First key of the locks of who counts a saved segment, and how long what they found is told instead of counted anew.
+SPACE = 0x5E61
+FRESH = timedelta(seconds=15)
 #: The same question about a known person's health is recorded once within this time: counts follow every keystroke.
 RECORDED_AGAIN = timedelta(hours=1)
 PERSON_ASKED = "segment.person_asked"
 
 #: Answers opened by this process, so that a question opens only those given since.
 _opened: dict[UUID, Told] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many match a saved segment, and as of when; `anew`: counted for this question."""
+
+    answer: Answer
+    at: datetime
+    anew: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,28 @@ def ask(rule: Rule, *, by: Asker, catalog: Catalog | None = None, saved: bool = 
     question = _charge(by, [rule])[0]
     (members,), everybody = _permitted(rule, [rule.root], nodes_of(rule.root)[1:], catalog, _apart(question))
     return _told(by, [question], [members], everybody)[0]
+
+
+def ask_saved(segment: Segment, *, by: Asker, catalog: Catalog | None = None) -> Counted:
+    """How many people match a saved segment, as `ask` tells it: whoever may combined what it asks, and kept it.
+
+    However many ask, it is counted once at a time, and not again while what was found is FRESH; where answers are made
+    so that none can be played against another, the day's questions are the limit. Raises as `ask`, and RuleError.
+    """
+    catalog = catalog or catalogs.load()
+    rule = parse(queries.rule_of(segment), catalog)
+    if not by.may(Action.SMALL_CELLS):
+        return Counted(ask(rule, by=by, catalog=catalog, saved=True), clock.now(), anew=True)
+    _exactly(rule, by, catalog, saved=True)
+    with membership.alone_on(segment.pk, space=SPACE):
+        segment.refresh_from_db(fields=["last_count", "counted_at"])
+        at, found = segment.counted_at, segment.last_count
+        fresh = at is not None and found is not None and timedelta(0) <= clock.now() - at < FRESH
+        if not fresh:
+            found = queries.count(rule, catalog=catalog)
+            commands.keep_count(segment, found)
+    assert segment.counted_at is not None
+    return Counted(Answer(found, exact=True), segment.counted_at, anew=not fresh)
 
 
 def ask_parts(rule: Rule, parts: Sequence[Node], *, by: Asker, catalog: Catalog | None = None) -> list[Answer]:

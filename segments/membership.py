@@ -44,23 +44,24 @@ class Change:
 
 
 @contextmanager
-def alone_on(segment_id: UUID, *, wait: bool = True) -> Iterator[bool]:
+def alone_on(segment_id: UUID, *, wait: bool = True, space: int = SPACE) -> Iterator[bool]:
     """Be the only one who looks at a segment; False where somebody is and `wait` is not wanted.
 
+    Another `space` is for something else that one at a time does with it.
     Two looks at once could tell of the same people twice, or an older one could undo a newer one.
     """
     key = int.from_bytes(segment_id.bytes[-4:], "big", signed=True)
     scope = "_xact" if connection.in_atomic_block else ""
     name = f"pg_advisory{scope}_lock" if wait else f"pg_try_advisory{scope}_lock"
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {name}(%s, %s)", [SPACE, key])
+        cursor.execute(f"SELECT {name}(%s, %s)", [space, key])
         held = wait or bool(cursor.fetchone()[0])
     try:
         yield held
     finally:
         if held and not scope:
             with suppress(DatabaseError), connection.cursor() as cursor:  # a lost connection has lost its locks, too
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [SPACE, key])
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [space, key])
 
 
 def refresh(segment: Segment, *, at: datetime | None = None) -> Change:

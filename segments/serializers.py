@@ -52,6 +52,7 @@ class CountOut(serializers.Serializer[Any]):
     exact = serializers.BooleanField()
     text = serializers.CharField()
     sentence = serializers.CharField()
+    at = serializers.DateTimeField()
 
 
 class ExportIn(serializers.Serializer[Export]):

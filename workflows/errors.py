@@ -64,6 +64,10 @@ class ChosenByMore(DomainError):
     """A segment says more of people than the journey says that lets them in."""
 
 
+class ForetoldJustNow(DomainError):
+    """What a move would do was worked out a moment ago."""
+
+
 class BadAddress(DomainError):
     """A webhook may not go there (IDN-18)."""
 

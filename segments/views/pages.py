@@ -74,20 +74,17 @@ def segment_detail(request: StaffRequest, segment_id: UUID) -> HttpResponse:
 @may(Action.SEGMENTS_VIEW)
 @require_POST
 def segment_count(request: StaffRequest, segment_id: UUID) -> HttpResponse:
-    """Count a saved segment anew, with a masked sample."""
+    """Count a saved segment, with a masked sample where it was counted anew."""
     segment = get_object_or_404(Segment, pk=segment_id)
     catalog = catalogs.load()
     try:
-        rule = parse(queries.rule_of(segment), catalog)
-    except RuleError as refusal:
-        return render(request, "segments/_count.html", {"segment": segment, "refusal": str(refusal)})
-    try:
-        answer = counting.ask(rule, by=request.user, catalog=catalog, saved=True)
+        counted = counting.ask_saved(segment, by=request.user, catalog=catalog)
     except DomainError as refused:
         return render(request, "segments/_count.html", {"segment": segment, "refusal": str(refused)})
-    if answer.exact:
-        commands.keep_count(segment, answer.count or 0)
-    context = {"segment": segment, "answer": answer, **sample_for(request, rule, catalog, exact=answer.exact)}
+    context = {"segment": segment, "answer": counted.answer, "counted": counted, "fresh": counting.FRESH}
+    if counted.anew:
+        rule = parse(queries.rule_of(segment), catalog)
+        context |= sample_for(request, rule, catalog, exact=counted.answer.exact)
     return render(request, "segments/_count.html", context)
 
 

@@ -12,7 +12,9 @@ from django.urls import reverse
 from accounts.policy import Role
 from contacts.models import Attribute, Kind
 from contacts.records import Coded
-from segments import counting
+from core import clock
+from core.actors import SYSTEM
+from segments import commands, counting, queries
 from segments.models import Question, Segment
 from tests.accounts.factories import UserFactory, sign_in
 from tests.contacts.factories import make_people
@@ -199,6 +201,22 @@ def test_an_analyst_never_sees_a_count_somebody_else_took(analyst: Client) -> No
     segment = SegmentFactory(last_count=4321, counted_at="2026-11-01T00:00Z")
     for page in (reverse("segments:list"), reverse("segments:detail", args=[segment.pk])):
         assert "4,321" not in text(analyst.get(page))
+
+
+def test_a_count_of_a_moment_ago_is_told_again_and_says_so(marketer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = []
+    monkeypatch.setattr(queries, "count", lambda rule, **kwargs: counts.append(rule) or len(counts))
+    segment = SegmentFactory()
+    address = reverse("segments:count", args=[segment.pk])
+    pages = [text(marketer.post(address)) for _ in range(3)]
+    assert len(counts) == 1
+    assert "Counted just now" in pages[0]
+    assert all("<strong>1 person</strong>" in page and "15 seconds a count is told again" in page for page in pages[1:])
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now + counting.FRESH)
+    assert "<strong>2 people</strong> match." in text(marketer.post(address))
+    commands.edit(segment, name="Other", rule=rule(has("B20")), by=SYSTEM)
+    assert "<strong>3 people</strong> match." in text(marketer.post(address))
 
 
 def test_an_analyst_counts_a_saved_segment_as_carefully(analyst: Client) -> None:

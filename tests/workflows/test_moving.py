@@ -23,7 +23,7 @@ from tests.workflows.factories import (
 )
 from workflows import commands
 from workflows.engine.run import run
-from workflows.errors import NotPossibleNow
+from workflows.errors import ForetoldJustNow, NotPossibleNow
 from workflows.language.definition import Definition, from_json
 from workflows.models import Enrolment, Move, Moved, Transition, Workflow, WorkflowVersion
 from workflows.step import Left
@@ -161,6 +161,26 @@ def test_a_goal_already_reached_is_foretold_as_leaving() -> None:
     done = move(workflow)
     assert done.forecast == done.happened
     assert ends(done.happened) == {("s1", "s1"): {"left:goal": 3, "s1": 1}}
+
+
+def test_a_forecast_of_this_minute_is_not_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    workflow = make_workflow(graph("rest", {"rest": wait(days=10)}))
+    place(workflow, make_people(1), step="rest", wake_at=clock.now() + timedelta(days=10))
+    draw(workflow, graph("rest", {"rest": wait(days=3)}))
+    definition = from_json(workflow.draft)
+    plan = mapping.complete(workflow, {"how": "move", "steps": {str(live(workflow).pk): {}}}, definition)
+    told = moving.foretell(workflow, workflow.draft, plan, by=marketer())
+    moving.work_out(told.pk)
+    with pytest.raises(ForetoldJustNow):
+        moving.count_again(told)
+    told.refresh_from_db()
+    assert told.state == Move.State.FORETOLD
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now + moving.FRESH)
+    moving.count_again(told)
+    moving.work_out(told.pk)
+    told.refresh_from_db()
+    assert (told.state, told.forecast_at) == (Move.State.FORETOLD, now + moving.FRESH)
 
 
 def test_who_needs_attention_is_tried_again_on_the_new_version() -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from accounts.queries import person_of
 from core import clock
@@ -18,6 +18,7 @@ from core.actors import By
 from core.jobs import enqueue
 from workflows import leaving
 from workflows.engine.plans import Plan
+from workflows.errors import ForetoldJustNow
 from workflows.language.definition import Definition, from_json
 from workflows.models import Enrolment, Move, Moved, Transition, Workflow, WorkflowVersion
 from workflows.step import Left
@@ -33,6 +34,8 @@ CHUNK = 5_000
 LOST = timedelta(seconds=60)
 #: A forecast nobody confirmed is kept so long.
 KEPT = timedelta(days=1)
+#: A forecast is not made anew so soon.
+FRESH = timedelta(minutes=1)
 
 
 # -- foretelling ------------------------------------------------------------------------------------------------------
@@ -52,9 +55,13 @@ def foretell(workflow: Workflow, definition: Any, plan: Mapping, *, by: By) -> M
 
 
 def count_again(move: Move) -> None:
-    """Foretell anew as of now, if it has not been carried out."""
-    if Move.objects.filter(pk=move.pk, state__in=[State.FORETOLD, State.FAILED]).update(state=State.COUNTING, done=0):
+    """Foretell anew as of now, if it has not been carried out. Raises ForetoldJustNow: it is work for everybody."""
+    rows = Move.objects.filter(pk=move.pk, state__in=[State.FORETOLD, State.FAILED])
+    stale = Q(forecast_at=None) | Q(forecast_at__lte=clock.now() - FRESH)
+    if rows.filter(stale).update(state=State.COUNTING, done=0):
         enqueue("workflows.foretell", move.pk)
+    elif rows.exists():
+        raise ForetoldJustNow("This was worked out within the last minute, and still stands. Try again in a minute.")
 
 
 def work_out(move_id: UUID) -> None:
@@ -252,11 +259,12 @@ def _tracks(definition: Definition, move: Move, ids: list[int]) -> Iterator[tupl
     now = {pk: known for pk, *known in Enrolment.objects.filter(pk__in=ids).values_list(*_NOW)}
     moved = list(Moved.objects.filter(move=move, enrolment__in=ids).values_list(*_MOVED))
     start = {enrolment: visit for enrolment, visit, *_ in moved}
-    passed: dict[int, list[tuple[str, datetime, UUID | None]]] = {}
+    passed: dict[int, list[tuple[str, datetime, UUID | None, str]]] = {}
     rows = Transition.objects.filter(enrolment__in=ids).order_by("enrolment", "visit")
-    for enrolment, visit, step, at, made in rows.values_list("enrolment", "visit", "step", "at", "made"):
+    for enrolment, visit, *ended in rows.values_list("enrolment", "visit", "step", "at", "made", "way"):
         if visit >= start[enrolment]:
-            passed.setdefault(enrolment, []).append((step, at, made))
+            step, at, made, way = ended
+            passed.setdefault(enrolment, []).append((step, at, made, way))
     for enrolment, _, version, old, to, awaited in moved:
         if not to:
             yield Group(version, old, to), Stop(f"{fates.LEFT}{Left.MOVED}")

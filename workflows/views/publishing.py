@@ -121,8 +121,8 @@ def _changes(workflow: Workflow, definition: Definition) -> list[queries.Change]
 # -- what becomes of people -------------------------------------------------------------------------------------------
 
 
-def _fragment(request: StaffRequest, move: Move) -> HttpResponse:
-    context = {"workflow": move.workflow, "move": move, "told": telling.told(move)}
+def _fragment(request: StaffRequest, move: Move, refusal: str = "") -> HttpResponse:
+    context = {"workflow": move.workflow, "move": move, "told": telling.told(move), "refusal": refusal}
     return render(request, "workflows/_move.html", context)
 
 
@@ -142,9 +142,13 @@ def workflow_move(request: StaffRequest, workflow_id: UUID, move_id: UUID) -> Ht
 def workflow_count_again(request: StaffRequest, workflow_id: UUID, move_id: UUID) -> HttpResponse:
     """Foretell anew: time has passed since."""
     move = _move(workflow_id, move_id)
-    moving.count_again(move)
+    refusal = ""
+    try:
+        moving.count_again(move)
+    except DomainError as refused:
+        refusal = str(refused)
     move.refresh_from_db()
-    return _fragment(request, move)
+    return _fragment(request, move, refusal)
 
 
 # -- the second person ------------------------------------------------------------------------------------------------
