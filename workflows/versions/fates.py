@@ -9,12 +9,14 @@ from uuid import UUID
 
 import msgspec
 
-from workflows.language.definition import Definition, Mail, Webhook
+from workflows.language.definition import ChangeList, Definition, Enter, Mail, SetAttribute, Tell, Webhook
 
 #: An end that is not a step: "left:goal".
 LEFT = "left:"
 #: An end that is not a step: this person's step fails and they need attention.
 TROUBLE = "trouble"
+#: Steps that do something when somebody goes by them.
+_ACTS = (SetAttribute, ChangeList, Tell, Enter)
 
 
 class Group(NamedTuple):
@@ -26,7 +28,8 @@ class Group(NamedTuple):
 
 
 class Fate(msgspec.Struct):
-    """What becomes of one group at once: where each of them stops, and which mails leave for it."""
+    """What becomes of one group at once: where each of them stops, which mails leave for it, and which other steps do
+    something on the way."""
 
     version: UUID
     step: str
@@ -34,12 +37,15 @@ class Fate(msgspec.Struct):
     people: int = 0
     ends: dict[str, int] = {}
     mails: dict[str, int] = {}
+    acts: dict[str, int] = {}
 
 
 class Stop(NamedTuple):
     end: str
     #: The mail step that writes to them, where they stop for that.
     mail: str = ""
+    #: The other steps that did something for them, up to there.
+    acts: tuple[str, ...] = ()
 
 
 def fold(groups: Iterable[tuple[Group, Stop]]) -> list[Fate]:
@@ -51,6 +57,8 @@ def fold(groups: Iterable[tuple[Group, Stop]]) -> list[Fate]:
         fate.ends[stop.end] = fate.ends.get(stop.end, 0) + 1
         if stop.mail:
             fate.mails[stop.mail] = fate.mails.get(stop.mail, 0) + 1
+        for act in stop.acts:
+            fate.acts[act] = fate.acts.get(act, 0) + 1
     return [fates[group] for group in sorted(fates, key=str)]
 
 
@@ -63,13 +71,14 @@ def merge(some: Iterable[Fate], more: Iterable[Fate]) -> list[Fate]:
         sum_.people += fate.people
         sum_.ends = dict(Counter(sum_.ends) + Counter(fate.ends))
         sum_.mails = dict(Counter(sum_.mails) + Counter(fate.mails))
+        sum_.acts = dict(Counter(sum_.acts) + Counter(fate.acts))
     return [found[group] for group in sorted(found, key=str)]
 
 
 class Track(NamedTuple):
-    """A moved person as the rows tell. `passed`: of each visit from the move on its step, moment and made thing."""
+    """A moved person as the rows tell. `passed`: of each visit since: step, moment, made thing, way."""
 
-    passed: Sequence[tuple[str, datetime, UUID | None]]
+    passed: Sequence[tuple[str, datetime, UUID | None, str]]
     awaited: bool
     step: str
     status: str
@@ -82,22 +91,31 @@ def followed(definition: Definition, track: Track) -> Stop:
     """Where the engine's first look at somebody after the move ended. What a mail's outcome brought later is not it."""
     first: datetime | None = None
     awaited = track.awaited
-    for step, at, made in track.passed:
+    did: list[str] = []
+    for step, at, made, way in track.passed:
         if first is not None and at != first:  # went on from here later, so the first look stopped here
-            return _stopped(definition, step, made, awaited)
+            return stopped(definition, step, made is not None and not awaited, did)
         if made is not None and not awaited and isinstance(definition.steps.get(step), Mail | Webhook):
-            return _stopped(definition, step, made, awaited)
+            return stopped(definition, step, True, did)
+        did += acted(definition, [(step, way)])
         first, awaited = at, False
     if track.status == "left":
-        return Stop(f"{LEFT}{track.left_because}")
+        return Stop(f"{LEFT}{track.left_because}", "", tuple(did))
     if track.trouble:
-        return Stop(TROUBLE)
-    return _stopped(definition, track.step, track.awaits, awaited)
+        return Stop(TROUBLE, "", tuple(did))
+    return stopped(definition, track.step, track.awaits is not None and not awaited, did)
 
 
-def _stopped(definition: Definition, step: str, made: UUID | None, awaited: bool) -> Stop:
-    writes = made is not None and not awaited and isinstance(definition.steps.get(step), Mail)
-    return Stop(step, step if writes else "")
+def acted(definition: Definition, passed: Iterable[tuple[str, str]]) -> list[str]:
+    """Of these steps and the ways they were left by those that did something."""
+    return [step for step, way in passed if way and isinstance(definition.steps.get(step), _ACTS)]
+
+
+def stopped(definition: Definition, step: str, begins: bool, did: Iterable[str]) -> Stop:
+    """Somebody stops here; `begins`: the step has just begun what they wait for."""
+    kind = definition.steps.get(step)
+    calls = (step,) if begins and isinstance(kind, Webhook) else ()
+    return Stop(step, step if begins and isinstance(kind, Mail) else "", (*did, *calls))
 
 
 def to_json(fates: Iterable[Fate]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from workflows.engine.known import Known
 from workflows.engine.plans import Plan
 from workflows.engine.run import ROUNDS
 from workflows.engine.travel import Traveller, placed
-from workflows.language.definition import Definition, Mail
+from workflows.language.definition import Definition
 from workflows.step import Effect, decide
 from workflows.versions import fates
 from workflows.versions.fates import Stop
@@ -41,7 +41,7 @@ def foretell(plan: Plan, ids: Sequence[int], to: str, *, kept: bool, now: dateti
         moving = []
         for step, group in groups.items():
             decided, failed = apart(group, partial(_decided, plan, known, step, now))
-            stops |= {one.id: Stop(fates.TROUBLE) for one, _ in failed}
+            stops |= {one.id: Stop(fates.TROUBLE, "", _did(plan.definition, one)) for one, _ in failed}
             for one, effect in decided:
                 if one.take(plan.definition, effect, now, None):
                     moving.append(one)
@@ -49,7 +49,7 @@ def foretell(plan: Plan, ids: Sequence[int], to: str, *, kept: bool, now: dateti
                     stops[one.id] = _stop(plan.definition, one, step, effect)
         if not moving:
             break
-    return stops | {one.id: Stop(one.step_id) for one in moving}
+    return stops | {one.id: Stop(one.step_id, "", _did(plan.definition, one)) for one in moving}
 
 
 def _decided(
@@ -65,8 +65,13 @@ def _just_made(plan: Plan, step: str, group: Sequence[Traveller]) -> dict[int, U
 
 
 def _stop(definition: Definition, one: Traveller, step: str, effect: Effect) -> Stop:
+    did = _did(definition, one)
     if effect.trouble:
-        return Stop(fates.TROUBLE)
+        return Stop(fates.TROUBLE, "", did)
     if one.place.left is not None:
-        return Stop(f"{fates.LEFT}{one.place.left}")
-    return Stop(step, step if effect.act and isinstance(definition.steps[step], Mail) else "")
+        return Stop(f"{fates.LEFT}{one.place.left}", "", did)
+    return fates.stopped(definition, step, effect.act, did)
+
+
+def _did(definition: Definition, one: Traveller) -> tuple[str, ...]:
+    return tuple(fates.acted(definition, ((passed.step, passed.way) for passed, _ in one.passed)))

@@ -253,6 +253,7 @@ def settle(move_id: UUID) -> bool:
 
 _MOVED = ("enrolment", "visit", "from_version", "from_step", "to_step", "awaited")
 _NOW = ("pk", "step", "status", "left_because", "awaits", "trouble")
+_PASSED = ("enrolment", "visit", "step", "at", "made", "way")
 
 
 def _tracks(definition: Definition, move: Move, ids: list[int]) -> Iterator[tuple[Group, Stop]]:
@@ -261,9 +262,8 @@ def _tracks(definition: Definition, move: Move, ids: list[int]) -> Iterator[tupl
     start = {enrolment: visit for enrolment, visit, *_ in moved}
     passed: dict[int, list[tuple[str, datetime, UUID | None, str]]] = {}
     rows = Transition.objects.filter(enrolment__in=ids).order_by("enrolment", "visit")
-    for enrolment, visit, *ended in rows.values_list("enrolment", "visit", "step", "at", "made", "way"):
+    for enrolment, visit, step, at, made, way in rows.values_list(*_PASSED):
         if visit >= start[enrolment]:
-            step, at, made, way = ended
             passed.setdefault(enrolment, []).append((step, at, made, way))
     for enrolment, _, version, old, to, awaited in moved:
         if not to:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from workflows.language import graph, words
-from workflows.language.definition import Definition, from_json
+from workflows.language.definition import AnyStep, ChangeList, Definition, Enter, Tell, Webhook, from_json
 from workflows.models import Move
 from workflows.versions import fates
 from workflows.versions.fates import Fate
@@ -93,4 +93,20 @@ def _ends(definition: Definition, fate: Fate) -> list[End]:
         else:
             text, icon = f"go on at once and wait at “{_title(definition, end)}”", "right"
         found.append(End(people, text, icon))
+    for step, people in fate.acts.items():
+        icon, what = _acts(definition.steps.get(step))
+        found.append(End(people, f"come by “{_title(definition, step)}”: {what}", icon))
     return found
+
+
+def _acts(step: AnyStep | None) -> tuple[str, str]:
+    match step:
+        case Tell():
+            return "bell", "staff are told of them"
+        case Webhook():
+            return "webhook", "another system is told of them"
+        case Enter():
+            return "workflow", "they are to enter another journey"
+        case ChangeList():
+            return "people", "a list is changed"
+    return "draft", "a value is changed"
