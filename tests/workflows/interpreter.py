@@ -257,7 +257,7 @@ class World:
         for journey in dated:
             was, is_ = before[journey.name], self.moment(journey.live["trigger"], person)
             if was and is_ and is_[1] <= now < was[1] and not is_[1] < is_[2] <= now:
-                self.enter(journey, person, now, is_[0], None)
+                self.enter_by_date(journey, person, now, is_[0])
 
     def dates(self, journey: Journey, now: datetime) -> None:
         """Whose moment came since the last look enters as of that moment; what is to come before a date is of no use
@@ -268,8 +268,14 @@ class World:
         for person in self.people.values():
             found = self.moment(trigger, person) if person.exists else None
             if found and journey.looked < found[1] <= now and not found[1] < found[2] <= now:
-                self.enter(journey, person, found[1], found[0], None)
+                self.enter_by_date(journey, person, found[1], found[0])
         journey.looked = now
+
+    def enter_by_date(self, journey: Journey, person: Person, at: datetime, key: str) -> None:
+        """Where clocks are behind the same moment comes once more, up to 26 hours later; for nobody twice."""
+        soon = [stay for stay in journey.stays if stay.person is person and stay.key == key]
+        if not any(stay.entered_at > at - timedelta(hours=26) for stay in soon):
+            self.enter(journey, person, at, key, None)
 
     # -- who comes in --
 

@@ -15,7 +15,7 @@ from tests.contacts.factories import make_people
 from tests.workflows.factories import AttributeFactory, end, linear, live, make_workflow, organization, publish, wait
 from workflows import event_types, events, moments, tasks_intake, watched
 from workflows.engine.run import run
-from workflows.intake import dates
+from workflows.intake import dates, homes
 from workflows.intake.matching import enter
 from workflows.language.definition import Moment
 from workflows.models import Cursor, Enrolment, Workflow
@@ -48,7 +48,7 @@ def look(made: Workflow, until: datetime) -> list[tuple[UUID, datetime]]:
     before = set(Enrolment.objects.values_list("pk", flat=True))
     (version,) = [v for v in watched.watched().versions if v.workflow_id == made.pk]
     with clock.set_to(until):
-        dates.looked(version, until, enter)
+        homes.looked(version, until, enter)
     new = Enrolment.objects.filter(workflow=made).exclude(pk__in=before)
     return list(new.order_by("entered_at", "pk").values_list("contact_id", "entered_at"))
 
@@ -158,7 +158,7 @@ def test_a_look_that_breaks_off_is_done_again_as_a_whole() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        dates.looked(version, at("2026-06-01T11:00"), killed)
+        homes.looked(version, at("2026-06-01T11:00"), killed)
     assert not Enrolment.objects.exists()
     assert not Cursor.objects.filter(source__startswith="date:").exists()
     assert {who for who, _ in look(made, at("2026-06-01T11:00"))} == set(people)

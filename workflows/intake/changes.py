@@ -16,7 +16,7 @@ from phi.errors import SealBroken
 from workflows import happenings
 from workflows.enrolling import Entry
 from workflows.happenings import New
-from workflows.intake import dates
+from workflows.intake import dates, homes
 from workflows.intake.matching import let_in
 from workflows.intake.reading import heard
 from workflows.intake.waking import wake
@@ -84,7 +84,7 @@ def changes(_: Watched) -> bool:
     happenings.write(news.happened)
     wake(news.woken)
     for version in watched.dated:
-        let_in(version, news.passed[version.id])
+        let_in(version, homes.once(version, news.passed[version.id]))
     return len(notes) >= SIZE
 
 

@@ -1,18 +1,16 @@
 """Whose moment around a date has come: asked of everybody's dates at once, each minute, missing none and none twice."""
 
 import logging
-import zoneinfo
 from calendar import isleap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cache
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 import polars as pl
-from django.db import transaction
-from django.db.models import Max
 
 from contacts.models import Attribute, Kind
 from contacts.queries import open_many
@@ -27,7 +25,6 @@ from workflows import moments
 from workflows.enrolling import Entry
 from workflows.happenings import date_index
 from workflows.language.definition import ByDate, Moment
-from workflows.models import Cursor, WorkflowVersion
 from workflows.watched import Version
 
 log = logging.getLogger(__name__)
@@ -37,15 +34,17 @@ BATCH = 5_000
 #: A change of clocks moves a moment by no more.
 CLOCKS = timedelta(hours=3)
 DAY = timedelta(days=1)
+#: The same time of day comes to the first and the last place on earth so far apart.
+FARTHEST = timedelta(hours=26)
 EPOCH_DAY, EPOCH = date(1970, 1, 1), datetime(1970, 1, 1, tzinfo=UTC)
 
 #: For each zone the days whose moment falls into a window, and the moment.
 Due = dict[str, dict[date, datetime]]
 
 
-def home() -> zoneinfo.ZoneInfo:
+def home() -> ZoneInfo:
     """Where the organization is, and whoever is not known to be elsewhere."""
-    return zoneinfo.ZoneInfo(Organization.current().time_zone)
+    return ZoneInfo(Organization.current().time_zone)
 
 
 def zone_of(record: Record, otherwise: tzinfo) -> tzinfo:
@@ -78,11 +77,17 @@ def due_days(moment: Moment, zones: Iterable[str], after: datetime, until: datet
 
 @cache
 def _all_zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
+    return frozenset(available_timezones())
 
 
-def due(version: Version, after: datetime, until: datetime) -> Iterator[list[Entry]]:
-    """Everybody whose moment comes in (after, until], a lot at a time; the date decides anew what is over by then."""
+def due(
+    version: Version, after: datetime, until: datetime, *, here: ZoneInfo | None = None, was: ZoneInfo | None = None
+) -> Iterator[list[Entry]]:
+    """Everybody whose moment comes in (after, until], a lot at a time; the date decides anew what is over by then.
+
+    `here`: where the organization is; `was`: where it was by `after`, if that is elsewhere. Who is not known to be
+    anywhere moved with it: they enter too where the moment was still to come, and has passed where they are now.
+    """
     trigger = version.definition.trigger
     assert isinstance(trigger, ByDate)
     kind = (
@@ -91,11 +96,12 @@ def due(version: Version, after: datetime, until: datetime) -> Iterator[list[Ent
     if kind not in (Kind.DATE, Kind.DATETIME) or after >= until:
         return
     by_day = kind == Kind.DATE or trigger.yearly or bool(trigger.moment.at)
-    days = due_days(trigger.moment, _all_zones(), after, until) if by_day else {}
+    since = after - FARTHEST if was else after
+    days = due_days(trigger.moment, _all_zones(), since, until) if by_day else {}
     if by_day and not days:  # the usual case: it is ten o'clock nowhere
         return
     for frame in people.frames_of({trigger.moment.attribute: kind, TIME_ZONE: Kind.TEXT}, ids=True):
-        look = _Look(frame, trigger, kind, after, until)
+        look = _Look(frame, trigger, kind, after, until, here or home(), was)
         entries = list(look.by_days(days) if by_day else look.by_moments())
         for start in range(0, len(entries), BATCH):
             yield entries[start : start + BATCH]
@@ -104,13 +110,22 @@ def due(version: Version, after: datetime, until: datetime) -> Iterator[list[Ent
 class _Look:
     """One frame of people and the window asked about."""
 
-    def __init__(self, frame: Frame, trigger: ByDate, kind: str, after: datetime, until: datetime) -> None:
+    def __init__(  # noqa: PLR0917  what is looked at, and from where
+        self,
+        frame: Frame,
+        trigger: ByDate,
+        kind: str,
+        after: datetime,
+        until: datetime,
+        here: ZoneInfo,
+        was: ZoneInfo | None,
+    ) -> None:
         self.frame, self.trigger, self.kind, self.after, self.until = frame, trigger, kind, after, until
+        self.was, self.since = was, after - FARTHEST if was else after
         column = frame.columns[trigger.moment.attribute]
         assert isinstance(column, pl.Series)
         self.column = column
-        self.home = home()
-        self.zones, self.places = _zones(frame.columns[TIME_ZONE], self.home)
+        self.zones, self.places, self.at_home = zones(frame.columns[TIME_ZONE], here)
 
     def by_days(self, days: Due) -> Iterator[Entry]:
         """Who is due is a question of the day of their date, zone by zone."""
@@ -126,30 +141,40 @@ class _Look:
                 if mask.any():
                     chosen = rows[mask]
                     values = self.column.gather(chosen)
-                    yield from self._entries(chosen, values, zone, [(day, when)] * len(chosen))
+                    yield from self._entries(chosen, values, place, [(day, when)] * len(chosen))
 
     def by_moments(self) -> Iterator[Entry]:
         """A moment so long before or after another one: near ones are found at once, and looked at one by one."""
         offset = timedelta(days=self.trigger.moment.days, minutes=self.trigger.moment.minutes)
-        low, high = (_micros(moment) for moment in (self.after - offset - CLOCKS, self.until - offset + CLOCKS))
+        low, high = (_micros(moment) for moment in (self.since - offset - CLOCKS, self.until - offset + CLOCKS))
         held = self.column.to_physical().fill_null(low - 1).to_numpy()
         rows = np.flatnonzero(self.frame.present & (held >= low) & (held <= high))
         for row, value in zip(rows.tolist(), self.column.gather(rows).to_list(), strict=True):
             zone = self.zones[self.places[row]]
             when = moments.around(_moment(value), self.trigger.moment, zone)
-            if when is not None and self.after < when <= self.until:
+            if when is not None and self.since < when <= self.until:
                 day = _moment(value).astimezone(zone).date()
-                yield from self._entries(np.array([row]), pl.Series([value]), zone, [(day, when)])
+                yield from self._entries(np.array([row]), pl.Series([value]), int(self.places[row]), [(day, when)])
 
     def _entries(
-        self, rows: Int, values: pl.Series, zone: tzinfo, due: Sequence[tuple[date, datetime]]
+        self, rows: Int, values: pl.Series, place: int, due: Sequence[tuple[date, datetime]]
     ) -> Iterator[Entry]:
-        ids = self.frame.columns["id"]
+        ids, zone = self.frame.columns["id"], self.zones[place]
         assert isinstance(ids, pl.Series)
         for raw, value, (day, when) in zip(ids.gather(rows).to_list(), values.to_list(), due, strict=True):
             held = _value(value, self.kind)
-            if not _too_late(self.trigger, held, day, when, zone, self.until):
-                yield entry(self.trigger, UUID(bytes=raw), held, day, when)
+            new = when > self.after
+            if (new or self._moved(place, held, when)) and not _too_late(
+                self.trigger, held, day, when, zone, self.until
+            ):
+                yield entry(self.trigger, UUID(bytes=raw), held, day, when if new else self.until)
+
+    def _moved(self, place: int, value: date | datetime, when: datetime) -> bool:
+        """Whether somebody moved with the organization, and their moment was still to come where it was."""
+        if self.was is None or place not in self.at_home:
+            return False
+        there = (moment for _, moment in occurrences(self.trigger, value, self.was, when))
+        return any(moment > self.after and moment - when <= FARTHEST for moment in there)
 
 
 def entry(trigger: ByDate, contact_id: UUID, value: date | datetime, day: date, at: datetime) -> Entry:
@@ -235,13 +260,15 @@ def occurrences(
 # -- columns ----------------------------------------------------------------------------------------------------------
 
 
-def _zones(column: Column, otherwise: zoneinfo.ZoneInfo) -> tuple[list[zoneinfo.ZoneInfo], Int]:
-    """The zones people are in, and the place of each row's among them; the last for those who have none."""
+def zones(column: Column, otherwise: ZoneInfo) -> tuple[list[ZoneInfo], Int, set[int]]:
+    """The zones people are in, the place of each row's among them, and the places of those who have none known."""
     held = column if isinstance(column, Words) else words(column)
-    return [*(zone_called(name) or otherwise for name in held.words), otherwise], held.places
+    known = [zone_called(name) for name in held.words]
+    nowhere = {place for place, zone in enumerate(known) if zone is None} | {len(known)}
+    return [*(zone or otherwise for zone in known), otherwise], held.places, nowhere
 
 
-def _local_days(column: pl.Series, zone: zoneinfo.ZoneInfo, kind: str) -> Int:
+def _local_days(column: pl.Series, zone: ZoneInfo, kind: str) -> Int:
     """Days since 1970, NO_DAY where there is none."""
     if kind == Kind.DATETIME:
         return calendar.local_days(column, zone)
@@ -279,27 +306,3 @@ def _value(value: Any, kind: str) -> date | datetime:
     if kind == Kind.DATETIME:
         return _moment(value).astimezone(UTC)
     return value if isinstance(value, date) else EPOCH_DAY + timedelta(days=int(value))
-
-
-# -- the look ---------------------------------------------------------------------------------------------------------
-
-#: A version that follows another takes over where that one had looked last, but for what is older.
-TAKEN_OVER = timedelta(minutes=5)
-
-
-@transaction.atomic
-def looked(version: Version, until: datetime, enter: Callable[[Version, Sequence[Entry]], int]) -> int:
-    """Have everybody enter whose moment came since the last look; the cursor moves in the same transaction."""
-    source = f"date:{version.id}"
-    kept = Cursor.objects.select_for_update().filter(source=source).first()
-    after = kept.at if kept and kept.at else _begin(version)
-    entered = sum(enter(version, entries) for entries in due(version, after, until))
-    Cursor.objects.update_or_create(source=source, defaults={"at": max(after, until)})
-    return entered
-
-
-def _begin(version: Version) -> datetime:
-    others = WorkflowVersion.objects.filter(workflow=version.workflow_id).exclude(pk=version.id)
-    sources = [f"date:{pk}" for pk in others.values_list("pk", flat=True)]
-    last = Cursor.objects.filter(source__in=sources).aggregate(last=Max("at"))["last"]
-    return version.live_at if last is None else max(last, version.live_at - TAKEN_OVER)

@@ -11,7 +11,7 @@ from pyroaring import BitMap
 from core import clock
 from core.errors import DomainError
 from workflows import rules
-from workflows.intake import dates
+from workflows.intake import homes
 from workflows.intake.matching import enter
 from workflows.language.definition import ByDate, GoalExit, SegmentLeft
 from workflows.watched import Version, Watched
@@ -21,10 +21,11 @@ log = logging.getLogger(__name__)
 
 def look(watched: Watched) -> None:
     """One look; one journey's trouble never holds others."""
+    homes.look(watched)
     for version in watched.versions:
         try:
             if version.lets_in and isinstance(version.definition.trigger, ByDate):
-                dates.looked(version, clock.now(), enter)
+                homes.looked(version, clock.now(), enter)
             wake_leaving(version)
         except DomainError as refusal:  # its page says what is wrong with the rule
             log.warning("version %s was not looked at: %s", version.id, refusal.code)

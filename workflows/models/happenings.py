@@ -78,15 +78,20 @@ class Happening(models.Model):
 
 
 class Cursor(models.Model):
-    """How far a source was read: `before_xid`, `unfinished` as core.transactions.Ended; `at` for sources by time."""
+    """How far a source was read: `before_xid`, `unfinished` as core.transactions.Ended; `at` for sources by time.
+
+    `about`: of dates the zone the organization was in. "home": where it is, by which people wait; `before_xid`: the
+    last enrolment that was told so, `at`: when all had been.
+    """
 
     DATA = Declaration(safe=("*",))
 
-    #: "happenings", "consent", "tracking", "deliveries"; "segment:<id>"; "date:<version id>"
+    #: "happenings", "consent", "tracking", "deliveries"; "segment:<id>"; "date:<version id>"; "home"
     source = models.CharField(max_length=80, primary_key=True)
     before_xid = models.BigIntegerField(default=0)
     unfinished = ArrayField(models.BigIntegerField(), default=list)
     at = models.DateTimeField(null=True)
+    about = models.CharField(max_length=64, blank=True, default="")
 
     def __str__(self) -> str:
         return self.source
