@@ -254,6 +254,8 @@ WORKFLOWS_HAPPENING_DAYS = int(os.environ.get("CARILLON_HAPPENING_DAYS", "730"))
 WORKFLOWS_CALL_DAYS = int(os.environ.get("CARILLON_CALL_DAYS", "90"))
 WORKFLOWS_NOTICE_DAYS = int(os.environ.get("CARILLON_NOTICE_DAYS", "730"))
 WORKFLOWS_SIMULATION_DAYS = int(os.environ.get("CARILLON_SIMULATION_DAYS", "365"))
+#: workflows: systems inside this network that webhooks may go to, named exactly (workflows.webhooks.inside).
+WORKFLOWS_WEBHOOK_INTERNAL = os.environ.get("CARILLON_WEBHOOK_INTERNAL", "")
 
 #: phi.keyring: the provider class and, for the local one, its file (0600; never in the database or its backups).
 PHI_KEY_PROVIDER = os.environ.get("CARILLON_KEY_PROVIDER", "phi.providers.LocalKeyFile")

@@ -82,7 +82,7 @@ class WebServer:
         """A wire that finds this server under any name, trusts the test authority, and may call loopback."""
         return Wire(
             resolve=names or (lambda host, port: ["127.0.0.1"]),
-            permits=lambda address: address == "127.0.0.1",
+            permits=lambda target, address: address == "127.0.0.1",
             context=_trusting,
             port=self.port,
             seconds=seconds,

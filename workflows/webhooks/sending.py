@@ -50,7 +50,7 @@ FINAL = frozenset(
 
 WORDS = {
     "no_name": "The server's name is not known.",
-    "not_public": "The server's name leads inside a network, where webhooks do not go.",
+    "not_public": "The server's name leads inside a network, where webhooks do not go." + address.NAMED,
     "address": "The address is not one that may be called.",
     "unreachable": "The server cannot be reached.",
     "certificate": "The server's certificate could not be verified, so nothing was said.",

@@ -15,7 +15,8 @@ from functools import cache
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
-from workflows.webhooks.address import PORT, Target, is_public
+from workflows.webhooks.address import Target, permitted
+from workflows.webhooks.inside import PORT
 
 #: Seconds for one call, all in all.
 SECONDS = 10.0
@@ -68,16 +69,17 @@ class Wire:
     """How to reach others. Tests put in names, an allowance and an authority of their own."""
 
     resolve: Callable[[str, int], list[str]] = resolve
-    permits: Callable[[str], bool] = is_public
+    permits: Callable[[Target, str], bool] = permitted
     context: Callable[[], ssl.SSLContext] = context
-    port: int = PORT
+    #: Instead of the one the address says.
+    port: int | None = None
     seconds: float = SECONDS
 
     def post(self, target: Target, body: bytes, headers: Mapping[str, str]) -> int:
         """Send it; the status of the answer. Raises NotTold."""
         deadline = time.monotonic() + self.seconds
         try:
-            tls = self._connected(target.host, deadline)
+            tls = self._connected(target, deadline)
         except ssl.SSLCertVerificationError:
             raise NotTold("certificate") from None
         except ssl.SSLError:
@@ -90,7 +92,8 @@ class Wire:
         connection.auto_open = 0  # never on its own account, to an address nobody checked
         connection.sock = tls
         try:
-            connection.request("POST", target.path, body, {**headers, "Connection": "close"})
+            host = target.host if target.port == PORT else f"{target.host}:{target.port}"
+            connection.request("POST", target.path, body, {**headers, "Host": host, "Connection": "close"})
             return connection.getresponse().status
         except TimeoutError:
             raise NotTold("slow") from None
@@ -100,12 +103,13 @@ class Wire:
             connection.close()
             tls.close()
 
-    def _connected(self, host: str, deadline: float) -> _Timed:
+    def _connected(self, target: Target, deadline: float) -> _Timed:
+        host, port = target.host, self.port or target.port
         try:
-            addresses = list(dict.fromkeys(self.resolve(host, self.port)))
+            addresses = list(dict.fromkeys(self.resolve(host, port)))
         except (OSError, UnicodeError):
             raise NotTold("no_name") from None
-        if not addresses or not all(self.permits(address) for address in addresses):
+        if not addresses or not all(self.permits(target, address) for address in addresses):
             raise NotTold("not_public" if addresses else "no_name")
         failed: OSError = TimeoutError()
         for address in addresses:
@@ -113,7 +117,7 @@ class Wire:
             if left <= 0:
                 break
             try:
-                plain = socket.create_connection((address, self.port), timeout=left)
+                plain = socket.create_connection((address, port), timeout=left)
             except OSError as problem:
                 failed = problem
                 continue
