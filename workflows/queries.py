@@ -15,7 +15,7 @@ from workflows.language import words
 from workflows.language.definition import AnyStep, Branch, Definition, Mail, Moment, SetAttribute, from_json, ways_out
 from workflows.language.graph import order
 from workflows.language.names import Names
-from workflows.models import Enrolment, Workflow, WorkflowVersion
+from workflows.models import Enrolment, Simulation, Workflow, WorkflowVersion
 from workflows.versions import approval
 
 #: The personas an approver reads the mails as; the others are a click away.
@@ -47,6 +47,13 @@ def proposed(workflow: Workflow) -> WorkflowVersion | None:
 def awaiting_approval() -> "QuerySet[WorkflowVersion]":
     rows = WorkflowVersion.objects.filter(state=WorkflowVersion.State.PROPOSED)
     return rows.select_related("workflow").order_by("proposed_at")
+
+
+def simulated(workflow: Workflow, definition: Any) -> Simulation | None:
+    """The latest simulation of exactly this definition (JSON), if one of the last ten is: what it would do, and to how
+    many."""
+    finished = workflow.simulations.filter(state=Simulation.State.FINISHED).order_by("-created_at")
+    return next((one for one in finished[:10] if one.definition == definition), None)
 
 
 def stuck() -> "QuerySet[Enrolment]":

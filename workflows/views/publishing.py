@@ -61,6 +61,7 @@ def workflow_publish(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
         inside=sum(one.people for one in inside),
         changes=_changes(workflow, definition),
         enters=_enters(definition, names),
+        simulated=queries.simulated(workflow, workflow.draft),
         publishing=True,
     )
 
@@ -191,6 +192,7 @@ def workflow_review(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
         inside=sum(one.people for one in mapping.inside(workflow)),
         own=request.user.pk in approval.hands(version, from_json(version.definition)),
         author=author.name if author else "",
+        simulated=queries.simulated(workflow, version.definition),
         palette=drawing.palette(),
         publishing=True,
     )
