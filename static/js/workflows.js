@@ -3,7 +3,7 @@
 import { toast } from "./app.js";
 import { Actions } from "./workflow-actions.js";
 import { Bar } from "./workflow-bar.js";
-import { Cards } from "./workflow-cards.js";
+import { Cards, told } from "./workflow-cards.js";
 import { Draft, ask } from "./workflow-draft.js";
 import { Drawing, clip, wide } from "./workflow-draw.js";
 import { same } from "./workflow-edits.js";
@@ -297,10 +297,16 @@ class Journey {
     this.actions.byWay(this.stop, `Add ‘${kind.label}’ by which way?`, at, (place) => this.actions.add(place, kind));
   }
 
+  // The sums above the map, which stand there from the beginning.
+  tiles(sums) {
+    for (const tile of document.querySelectorAll("[data-live]")) tile.textContent = told(sums[tile.dataset.live]);
+  }
+
   async count() {
     if (!document.hidden) {
       const answer = await ask(this.root.dataset.numbers, null, { poll: true });
       if (answer.ok) {
+        this.tiles(answer.data);
         const fresh = answer.data.steps;
         if (!same(fresh, this.numbers)) {
           this.numbers = fresh;
