@@ -5,12 +5,13 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from accounts import commands, factors, queries, sessions
 from accounts.errors import LinkNotValid
@@ -18,7 +19,7 @@ from accounts.forms import CodeForm, ConfirmAppForm, NewPasswordForm, RecoveryCo
 from accounts.models import StaffSession, TotpDevice, User
 from accounts.network import source_of
 from accounts.qr import qr_path
-from accounts.requests import half_signed_in, has_needed_factor, public
+from accounts.requests import StaffRequest, half_signed_in, has_needed_factor, public, signed_in
 from accounts.throttling import failures_of
 from core.errors import DomainError
 
@@ -127,6 +128,19 @@ def enrol(request: HttpRequest) -> HttpResponse:
     if not passkey_only:
         context |= app_to_scan(user)
     return render(request, "accounts/enrol.html", context)
+
+
+@signed_in
+@require_GET
+def session(request: StaffRequest) -> HttpResponse:
+    """Whose session this is, and its token against forgery: for a page that was open while somebody signed in again."""
+    return JsonResponse({"person": str(request.user.pk), "token": get_token(request)})
+
+
+@signed_in
+def back(request: StaffRequest) -> HttpResponse:
+    """Where signing in again in another tab ends: what was typed waits in the first one."""
+    return render(request, "accounts/back.html")
 
 
 @public

@@ -1,4 +1,5 @@
 // What every page shares: menus, dialogs, toasts, the rail on a phone, and blanking of PHI while nobody is there.
+import { check, isLongAgo, mayGo, posts, wasRenewed } from "./session.js";
 
 const BLANK_AFTER_MS = 2 * 60 * 1000;
 const idleLimitMs = Number(document.body.dataset.idleMinutes || 0) * 60 * 1000;
@@ -61,6 +62,11 @@ setTimeout(() => document.querySelectorAll(".toast.success").forEach((one) => on
 document.addEventListener("submit", (event) => {
   if (event.defaultPrevented) return;
   const button = event.submitter;
+  const form = event.target;
+  if (isLongAgo() && posts(form) && !form.hasAttribute("target")) {
+    event.preventDefault();
+    return void mayGo().then((may) => may && form.requestSubmit(button));
+  }
   if (button) setTimeout(() => button.setAttribute("aria-disabled", "true"));
   if (event.target.dataset.sent) event.preventDefault();
   else if (!event.target.matches("[data-again],[target],[method=dialog],[hx-post],[hx-get]")) event.target.dataset.sent = "1";
@@ -94,11 +100,13 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   const answer = event.detail.xhr.responseText || "";
   if (/^\s*<!doctype/i.test(answer) && event.detail.target !== document.body) {
     event.detail.shouldSwap = false;
-    location.reload();
+    check().then((state) => state === "alive" && location.reload());
   }
 });
-document.addEventListener("htmx:responseError", (event) => {
-  const gone = event.detail.xhr.status === 403 ? "You may not do this, or the page is too old: reload it." : "";
+document.addEventListener("htmx:responseError", async (event) => {
+  const forbidden = event.detail.xhr.status === 403;
+  if (forbidden && (await wasRenewed(event.detail))) return;
+  const gone = forbidden ? "That did not go through. Do it again; if it is refused again, you may not do this." : "";
   toast(gone || "The server could not answer. What you typed is still here; try again in a moment.");
 });
 document.addEventListener("htmx:sendError", () => toast("No connection. What you typed is still here; try again."));
@@ -113,8 +121,20 @@ document.addEventListener("htmx:afterSettle", () => {
 
 // PHI blanks when the tab idles or is hidden, and the page goes when the session is over (SEC-14).
 let last = Date.now();
+let checking = false;
 function seen() {
-  if (idleLimitMs && Date.now() - last > idleLimitMs) return location.reload();
+  if (idleLimitMs && Date.now() - last > idleLimitMs) {
+    if (!checking) {
+      checking = true;
+      check().then((state) => {
+        checking = false;
+        if (state !== "alive") return;
+        last = Date.now();
+        seen();
+      });
+    }
+    return;
+  }
   last = Date.now();
   document.documentElement.classList.remove("idle");
 }
@@ -124,6 +144,6 @@ setInterval(() => {
   const away = Date.now() - last;
   if (document.querySelector("[data-phi]")) {
     document.documentElement.classList.toggle("idle", away > BLANK_AFTER_MS);
-    if (idleLimitMs && away > idleLimitMs) location.reload();
+    if (idleLimitMs && away > idleLimitMs) check();
   }
 }, 5000);

@@ -1,6 +1,7 @@
 // What stands in a form is kept on the server a moment after it changed, one after the other, for whoever builds it alone.
 // Its answer is the line that says so, and the mark by which the next one is known to come from this page.
 import { toast } from "./app.js";
+import { check, look } from "./session.js";
 
 const KEEP_AFTER_MS = 800;
 const AGAIN_AFTER_MS = 10_000;
@@ -8,12 +9,13 @@ const KEEPALIVE_BYTES = 60_000; // browsers refuse more once the page is gone
 const NOT_BUILT = ["csrfmiddlewaretoken", "do", "mark"];
 
 export class Keeper {
-  // `read`: what stands in the form; `renew`: get a fresh token against forgery, for who signed in again meanwhile.
-  constructor(form, read, renew) {
-    Object.assign(this, { form, read, renew, line: form.querySelector("#kept"), state: "kept", leaving: false, timer: 0, going: null });
+  // `read`: what stands in the form.
+  constructor(form, read) {
+    Object.assign(this, { form, read, line: form.querySelector("#kept"), state: "kept", leaving: false, timer: 0, going: null });
     this.kept = this.now();
     addEventListener("beforeunload", (event) => this.atRisk() && event.preventDefault());
     for (const kind of ["visibilitychange", "pagehide"]) addEventListener(kind, () => this.state === "kept" && document.hidden && this.keep());
+    document.addEventListener("session:back", () => this.soon(0));
     form.addEventListener("click", (event) => this.click(event));
   }
 
@@ -57,16 +59,13 @@ export class Keeper {
       } catch {
         return this.failed("No connection: not kept. It is tried again by itself; keep this page open.", true);
       }
-      if (answer.status === 403 && !again && (await this.renew())) {
+      if (answer.status === 403 && !again && (await look()) === "alive") {
         again = true;
         continue;
       }
+      if ([401, 403].includes(answer.status) && (await check()) !== "alive") return this.failed("Not kept: you are signed out.");
       if (!answer.ok && answer.status !== 409)
-        return this.failed(
-          [401, 403].includes(answer.status)
-            ? "You are signed out: not kept. Sign in in another tab, then go on here: everything you typed stays."
-            : "Not kept: the server could not answer. What you typed is still here; try again in a moment.",
-        );
+        return this.failed("Not kept: the server could not answer. What you typed is still here; try again in a moment.");
       this.line.innerHTML = await answer.text();
       if (!answer.ok) {
         this.state = "refused";

@@ -6,6 +6,7 @@ import Sortable from "../vendor/sortable/sortable.esm.js";
 import { toast } from "./app.js";
 import { Keeper } from "./keeper.js";
 import { morph, strip } from "./morph.js";
+import { check, look } from "./session.js";
 
 const COUNT_AFTER_MS = 120;
 const FIND_AFTER_MS = 80;
@@ -24,7 +25,7 @@ export function build(form) {
   const touched = new Set();
   let running = false;
   let dragging = null;
-  const keeper = "keep" in form.dataset ? new Keeper(form, entries, renew) : null;
+  const keeper = "keep" in form.dataset ? new Keeper(form, entries) : null;
 
   // What stands in the form, its nodes in the order of their places: a node dragged elsewhere is still called as before.
   function entries() {
@@ -67,28 +68,19 @@ export function build(form) {
     try {
       const answer = await fetch(where, { method: "POST", body: data, headers: { "HX-Request": "true" }, signal });
       if (answer.ok) return form.isConnected ? await answer.text() : null;
-      if (answer.status === 403 && !again && (await renew())) {
+      if (answer.status === 403 && !again && (await look()) === "alive") {
         data.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
         return await ask(where, data, signal, true);
       }
       keeper?.doubt();
-      if (answer.status === 401 || answer.status === 403)
-        toast("You are signed out. Sign in in another tab, then go on here: everything you typed stays.");
-      else toast("The server could not answer. What you typed is still here; try again in a moment.");
+      if ([401, 403].includes(answer.status) && (await check()) !== "alive") return null;
+      toast("The server could not answer. What you typed is still here; try again in a moment.");
     } catch (error) {
       if (error.name === "AbortError") return null;
       keeper?.doubt();
       toast("No connection. What you typed is still here; try again.");
     }
     return null;
-  }
-
-  // Who signed in again meanwhile has another token against forgery than the one this page came with.
-  async function renew() {
-    const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
-    const token = (page.querySelector("#rule-form") ?? page).querySelector("[name=csrfmiddlewaretoken]")?.value;
-    if (token) form.elements.csrfmiddlewaretoken.value = token;
-    return Boolean(token);
   }
 
   function parts(html) {

@@ -353,16 +353,17 @@ def test_a_lost_session_and_a_way_out_of_the_page_lose_nothing(page: Any, clinic
     settled(page)
     page.context.clear_cookies()
     page.fill("[name='r-0.value']", "Dr. Lee")
-    page.get_by_text("You are signed out").first.wait_for()
+    page.wait_for_selector("#signed-out[open]")
     asked = []
     page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
-    page.get_by_role("link", name="Templates").click(no_wait_after=True)
+    page.get_by_role("link", name="Leave this page").click(no_wait_after=True)
     page.wait_for_timeout(300)
     assert asked == ["beforeunload"]
     other = page.context.new_page()
     browser.sign_in(other, user)
     other.close()
     page.bring_to_front()
+    page.wait_for_selector("#signed-out[open]", state="detached")
     page.locator("[data-do='condition:r']").click()
     page.wait_for_selector("[name='r-1.subject']")
     assert page.input_value("[name='r-0.value']") == "Dr. Lee"
