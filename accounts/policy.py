@@ -38,7 +38,8 @@ class Action(TextChoices):
     CAMPAIGNS_EDIT = "campaigns.edit", "Prepare, test and submit campaigns"
     CAMPAIGNS_APPROVE = "campaigns.approve", "Approve campaigns of others"
     CAMPAIGNS_SEND = "campaigns.send", "Schedule, pause, resume and cancel campaigns"
-    WORKFLOWS_VIEW = "workflows.view", "See journeys and who is where"
+    WORKFLOWS_NUMBERS = "workflows.numbers", "See journeys and how many are where"
+    WORKFLOWS_VIEW = "workflows.view", "See who is where on journeys, and all about them"
     WORKFLOWS_EDIT = "workflows.edit", "Draw, simulate and propose journeys, declare events"
     WORKFLOWS_APPROVE = "workflows.approve", "Approve journeys of others"
     WORKFLOWS_RUN = "workflows.run", "Publish, pause, resume and stop journeys, move and retry people"
@@ -84,6 +85,7 @@ POLICY: dict[Action, frozenset[Role]] = {
     Action.CAMPAIGNS_EDIT: frozenset({M}),
     Action.CAMPAIGNS_APPROVE: frozenset({P, C}),
     Action.CAMPAIGNS_SEND: frozenset({M, P}),
+    Action.WORKFLOWS_NUMBERS: frozenset({A, M, P, C, N}),
     Action.WORKFLOWS_VIEW: frozenset({A, M, P, C}),
     Action.WORKFLOWS_EDIT: frozenset({M}),
     Action.WORKFLOWS_APPROVE: frozenset({P, C}),

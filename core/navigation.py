@@ -57,10 +57,10 @@ RAIL: tuple[Place, ...] = (
     Place(
         "Workflows",
         "workflows:list",
-        "workflows.view",
+        "workflows.numbers",
         "workflow",
         inside=(
-            Place("Journeys", "workflows:list", "workflows.view"),
+            Place("Journeys", "workflows:list", "workflows.numbers"),
             Place("Events", "workflows:events", "workflows.view"),
             Place("Webhooks", "workflows:endpoints", "workflows.view"),
         ),

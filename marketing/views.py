@@ -13,6 +13,7 @@ from core.models import Organization
 from marketing import commands
 from marketing import home as pages
 from marketing.forms import OrganizationForm
+from workflows import under_way
 
 
 @signed_in
@@ -23,6 +24,10 @@ def home(request: HttpRequest) -> HttpResponse:
         shown["totals"] = pages.totals(user)
     if user.may(Action.CAMPAIGNS_VIEW):
         shown |= {"flying": pages.flying(), "scheduled": pages.scheduled(), "finished": pages.finished()}
+    if user.may(Action.WORKFLOWS_NUMBERS):
+        running, more = under_way.journeys()
+        if running or not shown["steps"]:
+            shown |= {"under_way": running, "more_under_way": more}
     return render(request, "home.html", shown)
 
 

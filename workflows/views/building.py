@@ -68,7 +68,7 @@ def _drawn(workflow: Workflow) -> dict[str, Any]:
     return {"revision": workflow.draft_revision, **found}
 
 
-@may(Action.WORKFLOWS_VIEW)
+@may(Action.WORKFLOWS_NUMBERS)
 @require_safe
 def draft_map(request: StaffRequest, workflow_id: UUID) -> JsonResponse:
     """The draft for whoever only looks at it."""

@@ -31,7 +31,7 @@ ARCHIVED = "archived"
 ENTRIES = 1_000
 
 
-@may(Action.WORKFLOWS_VIEW)
+@may(Action.WORKFLOWS_NUMBERS)
 @require_safe
 def workflow_list(request: StaffRequest) -> HttpResponse:
     state = request.GET.get("state", "")
@@ -65,7 +65,7 @@ def workflow_new(request: StaffRequest) -> HttpResponse:
     return render(request, "workflows/new.html", {"form": form, "ready": READY})
 
 
-@may(Action.WORKFLOWS_VIEW)
+@may(Action.WORKFLOWS_NUMBERS)
 @require_safe
 def workflow_detail(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
     """The overview: what runs, with live numbers; of a journey never published, its draft."""
@@ -109,7 +109,7 @@ def _told(definition: Definition, problems: list[checks.Problem]) -> list[tuple[
     return [(words.step_title(steps[one.step]) if one.step in steps else "", one.text) for one in problems]
 
 
-@may(Action.WORKFLOWS_VIEW)
+@may(Action.WORKFLOWS_NUMBERS)
 @require_safe
 def workflow_numbers(request: StaffRequest, workflow_id: UUID) -> JsonResponse:
     """What the canvas asks for every few seconds: of the version named, or the one that is shown."""
@@ -168,7 +168,7 @@ def workflow_version(request: StaffRequest, workflow_id: UUID, number: int) -> H
     )
 
 
-@may(Action.WORKFLOWS_VIEW)
+@may(Action.WORKFLOWS_NUMBERS)
 @require_safe
 def version_json(request: StaffRequest, workflow_id: UUID, number: int) -> JsonResponse:
     """A version in the shape in which the canvas reads a draft."""
@@ -239,6 +239,7 @@ SAID = {
     "workflow.simulated": "Simulated",
     "workflow.simulation_cancelled": "Simulation cancelled",
     "workflow.simulation_exported": "Days of a simulation exported",
+    "workflow.results_exported": "Results exported",
 }
 ICON = {
     "workflow.created": "plus",
@@ -263,6 +264,7 @@ ICON = {
     "workflow.simulated": "chart",
     "workflow.simulation_cancelled": "stop",
     "workflow.simulation_exported": "download",
+    "workflow.results_exported": "download",
 }
 
 

@@ -41,6 +41,7 @@ def show(
         "started": workflow.state != State.DRAFT,
         "changed": live is None or live.definition != workflow.draft,
         "can": {
+            "see": user.may(Action.WORKFLOWS_VIEW),
             "edit": edit,
             "publish": run and not archived,
             "pause": run and workflow.state == State.ACTIVE,
