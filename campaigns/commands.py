@@ -90,6 +90,13 @@ def _complete(campaign: Campaign) -> None:
         raise NotComplete(missing)
 
 
+def _tier_now(campaign: Campaign) -> Sensitivity:
+    """As what the frozen content and audience use counts today. Raises RuleError."""
+    assert campaign.template_version is not None
+    assert campaign.audience_rule is not None
+    return highest(content.queries.tier_now(campaign.template_version), segments.tier_of(campaign.audience_rule))
+
+
 @transaction.atomic
 def submit(campaign: Campaign, *, by: By) -> Campaign:
     """Freeze content and audience rule and ask a second person. Raises NotComplete, TemplateHasErrors, RuleError."""
@@ -100,7 +107,7 @@ def submit(campaign: Campaign, *, by: By) -> Campaign:
     assert campaign.segment is not None
     campaign.template_version = content.commands.freeze(campaign.template, by=by)
     campaign.audience_rule = segments.rule_of(campaign.segment)
-    campaign.tier = highest(campaign.template_version.tier, segments.tier_of(campaign.audience_rule))
+    campaign.tier = _tier_now(campaign)
     if campaign.tier == Sensitivity.SPECIAL:
         campaign.track_opens = campaign.track_clicks = False  # TRK-02
     campaign.submitted_by, campaign.submitted_at = person_of(by), clock.now()
@@ -132,6 +139,12 @@ def approve(campaign: Campaign, *, by: By, seen: bytes, note: str = "") -> Campa
     digest = approval.digest(campaign)
     if seen != digest:
         raise ApprovalOutdated("The campaign changed while you were reading. Load it and read it again.")
+    tier = _tier_now(campaign)
+    if tier.rank > Sensitivity(campaign.tier).rank:
+        raise ApprovalOutdated(
+            f"Since it was submitted, what it uses came to count as “{tier.label}”. Send it back: submitted again, it "
+            "is reviewed as such."
+        )
     campaign.state, campaign.approved_digest = state, digest
     campaign.approved_by, campaign.approved_at = person, clock.now()
     campaign.save()
@@ -209,7 +222,7 @@ def start(campaign: Campaign) -> Campaign:
     now = clock.now()
     try:
         people = segments.audience(campaign.audience_rule, at=now)
-        tier = highest(content.queries.tier_now(version), segments.tier_of(campaign.audience_rule))
+        tier = _tier_now(campaign)
     except RuleError as refusal:  # an attribute of the rule was removed since
         return _return(campaign, str(refusal), code=refusal.code)
     # After the people were picked: a segment inside the rule that changed up to here has changed what is compared.

@@ -241,7 +241,7 @@ def _move(segment: Segment, by: By, *, adding: BitMap = EMPTY, removing: BitMap 
             )
         if segment.archived_at is not None:
             raise Archived("This segment is archived. Restore it before you change it.")
-        if segment.rule and Sensitivity(segment.tier).rank >= Sensitivity.PHI.rank and not _may_reveal(by):
+        if segment.rule and queries.tier_today(segment).rank >= Sensitivity.PHI.rank and not _may_reveal(by):
             raise IdentifiersWithHealth(
                 "How many of the people you name were in this snapshot would say what they have: it was taken by a "
                 "rule about health. Ask somebody who may reveal contacts."

@@ -29,7 +29,8 @@ class Segment(models.Model):
     description: Any = EncryptedTextField(default="", blank=True)
     #: segments.schema: {"version": 1, "root": {"all"|"any"|"none": [...]}}
     rule: Any = EncryptedJSONField()
-    #: The highest sensitivity among the attributes the rule names; kept in step by segments.commands.
+    #: The highest sensitivity of what the rule asks, as that counted when it was saved. What counts is
+    #: segments.queries.tier_today; this is for lists kept by hand, and rules that make no sense any more.
     tier = models.CharField(max_length=12, choices=Sensitivity.choices, default=Sensitivity.IDENTITY)
     revision = models.PositiveIntegerField(default=1)
     created_by = models.UUIDField(null=True)

@@ -159,11 +159,18 @@ def _sensitivity(clause: Clause, catalog: Catalog) -> Sensitivity:
         case TopicIs() | Sample():
             return Sensitivity.IDENTITY
         case InSegment():
-            return clause.tier
+            return _tier_of_segment(clause, catalog)
         case Engaged():
             return _tier_of_mailing(clause, catalog)
         case _:
             return catalog.fields[clause.attribute].sensitivity
+
+
+def _tier_of_segment(clause: InSegment, catalog: Catalog) -> Sensitivity:
+    """What its rule, or the rule a snapshot was taken by, asks as it counts today; as saved where there is none."""
+    if clause.root is None:
+        return clause.tier
+    return highest(Sensitivity.IDENTITY, *(_sensitivity(inner, catalog) for inner in clauses_of(clause.root)))
 
 
 def _tier_of_mailing(clause: Engaged, catalog: Catalog) -> Sensitivity:
@@ -181,6 +188,14 @@ def tier_of(rule: AnyRule, catalog: Catalog | None = None) -> Sensitivity:
     catalog = catalog or catalogs.load()
     clauses = clauses_of(as_rule(rule, catalog).root)
     return highest(Sensitivity.IDENTITY, *(_sensitivity(clause, catalog) for clause in clauses))
+
+
+def tier_today(segment: Segment, catalog: Catalog | None = None) -> Sensitivity:
+    """What being in this segment may say of somebody, as things count today; as saved where no rule says it."""
+    try:
+        return tier_of(segment.rule, catalog) if segment.rule else Sensitivity(segment.tier)
+    except RuleError:
+        return Sensitivity(segment.tier)
 
 
 def fields_of(rule: AnyRule, catalog: Catalog | None = None) -> list[str]:
@@ -257,8 +272,9 @@ def sentence(rule: AnyRule, catalog: Catalog | None = None, *, least: int = 0) -
     return sentences.sentence(rule, catalog, code_names(rule, least=least))
 
 
-def sentences_of(segments: Iterable[Segment]) -> list[tuple[Segment, str]]:
-    """Each segment with its sentence, or with what is wrong with its rule; however many, the same statements."""
+def sentences_of(segments: Iterable[Segment]) -> list[tuple[Segment, str, Sensitivity]]:
+    """Each segment with its sentence, or with what is wrong with its rule, and its tier of today; however many, the
+    same statements."""
     catalog = catalogs.load()
     parsed: list[tuple[Segment, Rule | RuleError]] = []
     for segment in segments:
@@ -268,6 +284,8 @@ def sentences_of(segments: Iterable[Segment]) -> list[tuple[Segment, str]]:
             parsed.append((segment, refusal))
     names = code_names(*(rule for _, rule in parsed if isinstance(rule, Rule)))
     return [
-        (segment, sentences.sentence(rule, catalog, names) if isinstance(rule, Rule) else f"Needs attention: {rule}")
+        (segment, sentences.sentence(rule, catalog, names), tier_of(rule, catalog))
+        if isinstance(rule, Rule)
+        else (segment, f"Needs attention: {rule}", Sensitivity(segment.tier))
         for segment, rule in parsed
     ]

@@ -2,10 +2,14 @@
 
 from typing import Any
 
+from django.utils.functional import cached_property
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from core.purposes import Purpose
+from segments import catalog as catalogs
+from segments import queries
+from segments.catalog import Catalog
 from segments.models import Export, Segment
 
 
@@ -34,11 +38,18 @@ class SegmentChange(SegmentIn):
 
 class SegmentOut(SegmentIn):
     id = serializers.UUIDField()
-    tier = serializers.CharField()
+    tier = serializers.SerializerMethodField(help_text="As what its rule asks counts today.")
     revision = serializers.IntegerField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     archived_at = serializers.DateTimeField(allow_null=True)
+
+    @cached_property
+    def _catalog(self) -> Catalog:
+        return catalogs.load()
+
+    def get_tier(self, segment: Segment) -> str:
+        return str(queries.tier_today(segment, self._catalog))
 
 
 class RuleIn(serializers.Serializer[Any]):

@@ -47,6 +47,7 @@ def segment_detail(request: StaffRequest, segment_id: UUID) -> HttpResponse:
     catalog = catalogs.load()
     context: dict[str, Any] = {
         "segment": segment,
+        "tier": queries.tier_today(segment, catalog),
         "snapshot": segment.kind == Segment.Kind.SNAPSHOT,
         "events": history_of(segment),
         "live": live(request),

@@ -12,7 +12,8 @@ from campaigns.errors import ApprovalOutdated, BadTime, NotComplete, NotPossible
 from campaigns.models import Campaign
 from consent import commands as consent
 from consent.models import Source
-from contacts.models import Attribute
+from contacts import attributes
+from contacts.models import Attribute, Kind
 from content import commands as content
 from content.errors import TemplateHasErrors
 from core import clock
@@ -29,6 +30,7 @@ from tests.consent.factories import TopicFactory
 from tests.contacts.factories import make_people
 from tests.content.factories import TemplateFactory, organization
 from tests.delivery.smtp import Catcher
+from tests.segments.factories import attribute, is_, rule
 
 pytestmark = pytest.mark.django_db
 State = Campaign.State
@@ -323,6 +325,21 @@ def test_what_became_more_sensitive_since_its_approval_goes_back_to_its_author(r
     assert campaign.state == State.DRAFT
     assert "Special category" in campaign.notes.order_by("-at")[0].text
     assert not catcher.messages
+
+
+def test_nothing_is_approved_that_became_more_sensitive_since_it_was_submitted(relay: Relay) -> None:
+    organization()
+    author = marketer()
+    program = attribute("program", Kind.TEXT, sensitivity=Sensitivity.IDENTITY)
+    inner = SegmentFactory(rule=rule(is_("program", "x")))
+    audience = SegmentFactory(rule=rule({"segment": str(inner.pk), "op": "in"}))
+    campaign = commands.submit(CampaignFactory(created_by=author.pk, segment=audience), by=author)
+    assert campaign.tier == Sensitivity.IDENTITY
+    attributes.edit(program, label="Program", sensitivity=Sensitivity.PHI, by=SYSTEM)
+    with pytest.raises(ApprovalOutdated, match="Health"):
+        approve(campaign)
+    commands.send_back(campaign, note="As what it is.", by=approver())
+    assert approve(commands.submit(campaign, by=author)).tier == Sensitivity.PHI
 
 
 def test_a_key_store_that_does_not_answer_costs_no_approval(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
