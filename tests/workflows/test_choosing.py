@@ -10,7 +10,6 @@ from accounts.policy import Role
 from contacts.models import Attribute, Kind
 from core.sensitivity import Sensitivity
 from delivery.models import Origin
-from segments.models import Segment
 from tests.accounts.factories import UserFactory, sign_in
 from tests.segments.factories import attribute, has
 from tests.workflows.factories import (
@@ -41,6 +40,7 @@ from workflows.versions import publishing
 pytestmark = pytest.mark.django_db
 Json = dict[str, Any]
 DIABETICS = rule(has("E11.9"))
+UNASKED = rule({"attribute": "smokes", "op": "is_empty"})
 
 
 def chosen_by(tier: str) -> Json:
@@ -161,7 +161,8 @@ def test_whoever_is_sorted_by_more_than_the_other_journey_says_does_not_enter_it
 def test_a_segment_about_health_is_put_only_on_a_journey_that_says_so(client: Client) -> None:
     sign_in(client, UserFactory(roles=[Role.MARKETER]))
     make_people(2)
-    segment = SegmentFactory(tier="phi")
+    segment = SegmentFactory(rule=UNASKED, tier="phi")
+    attribute("smokes", Kind.TEXT, sensitivity="phi")
     news = by_hand("identity")
     page = reverse("workflows:put_on", args=[news.pk])
     for given in ({}, {"confirm": "1"}):
@@ -177,9 +178,10 @@ def test_a_segment_about_health_is_put_only_on_a_journey_that_says_so(client: Cl
 
 def test_a_segment_that_is_about_health_by_the_time_the_job_runs_is_not_put_on(monkeypatch: Any) -> None:
     make_people(2)
-    segment, news = SegmentFactory(tier="identity"), by_hand("identity")
+    smokes = attribute("smokes", Kind.TEXT, sensitivity="identity")
+    segment, news = SegmentFactory(rule=UNASKED, tier="identity"), by_hand("identity")
     monkeypatch.setattr(putting, "enqueue", lambda *_: None)
     putting.begin(news, segment, by=marketer())
-    Segment.objects.filter(pk=segment.pk).update(tier="phi")
+    Attribute.objects.filter(pk=smokes.pk).update(sensitivity="phi")
     assert putting.carry_out(news.pk, segment.pk) == 0
     assert not Enrolment.objects.exists()

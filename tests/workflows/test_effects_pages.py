@@ -71,7 +71,7 @@ def test_an_agreement_is_about_one_server_and_ends_where_the_address_leads_to_an
 
     assert party("https://HOOKS.example.com/other") == ("https://HOOKS.example.com/other", "Records Ltd", True)
     asked = client.post(page, {**typed, "url": "https://elsewhere.example.com/in"}).content.decode()
-    assert "the agreement ends" in asked
+    assert "end the agreement?" in asked
     assert Endpoint.objects.get().baa_party == "Records Ltd"  # nothing happened yet
     other = "https://elsewhere.example.com/in"
     assert party(other, move="1") == (other, "", False)
@@ -327,3 +327,25 @@ def test_notices_are_shown_to_whom_they_are_for_and_worked_off() -> None:
     assert "For marketers" in client.get(reverse("workflows:notices"), {"show": "done"}).content.decode()
     client.post(reverse("workflows:notice_reopen", args=[made[0].pk]))
     assert notices.open_count(marketer) == 2
+
+
+def test_notices_are_ticked_off_together() -> None:
+    marketer = UserFactory(roles=[Role.MARKETER.value])
+    client = Client()
+    sign_in(client, marketer)
+    workflow = make_workflow()
+    rows = place(workflow, [make_person().pk for _ in range(4)])
+    made = [
+        Notice.objects.create(
+            id=uuid7(), workflow=workflow, enrolment=row, contact_id=row.contact_id, role="marketer", at=clock.now()
+        )
+        for row in rows
+    ]
+    shown = [str(one.pk) for one in made]
+    done = reverse("workflows:notices_done")
+    assert "Tick what is done first" in client.post(done, {"shown": shown}, follow=True).content.decode()
+    client.post(done, {"shown": shown, "notice": [shown[0], "nonsense"]})
+    assert notices.open_count(marketer) == 3
+    assert "3 done" in client.post(done, {"shown": shown, "all": "1"}, follow=True).content.decode()
+    assert notices.open_count(marketer) == 0
+    assert set(Notice.objects.values_list("done_by", flat=True)) == {marketer.pk}

@@ -48,8 +48,8 @@ def _too_little(step: str, target: UUID, tier: Sensitivity, names: Names) -> Ite
         yield Problem(
             step,
             "workflow",
-            f"What sorts people on their way here is {what}, and “{names.workflows[target].name}” says of those it "
-            f"takes only {says.label.lower()}: its mails would rest on {what} that nobody reviewed there. "
+            f"What sorts people on their way here is {what}, and “{names.workflows[target].name}” counts whom it takes "
+            f"only as {says.label.lower()}: its mails would rest on {what} that nobody reviewed there. "
             f"{_help(there, what)} there and publish it first, or have them enter before they are sorted.",
         )
 
@@ -91,7 +91,7 @@ def refuse_segment(version: WorkflowVersion, segment_id: UUID) -> None:
     if tier.rank > says.rank:
         what = tier.label.lower()
         raise ChosenByMore(
-            f"Being in this segment is {what}, and the journey says of those it takes only {says.label.lower()}: its "
+            f"Being in this segment is {what}, and the journey counts whom it takes only as {says.label.lower()}: its "
             f"mails would rest on {what} that nobody reviewed. {_help(definition, what)} and publish it, or choose "
             "another segment."
         )
