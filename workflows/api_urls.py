@@ -16,6 +16,7 @@ urlpatterns = [
     path(f"{ONE}/definition", definitions_api.WorkflowDefinition.as_view(), name="definition"),
     path(f"{ONE}/publish", definitions_api.Publish.as_view(), name="publish"),
     path(f"{ONE}/versions", definitions_api.WorkflowVersions.as_view(), name="versions"),
+    path(f"{ONE}/results", definitions_api.Results.as_view(), name="results"),
     path(f"{ONE}/versions/<int:number>", definitions_api.OneVersion.as_view(), name="version"),
     path("event-types", event_types_api.EventTypes.as_view(), name="event_types"),
     path("event-types/<uuid:event_type_id>", event_types_api.OneEventType.as_view(), name="event_type"),

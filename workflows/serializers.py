@@ -85,3 +85,15 @@ class WorkflowVersionOut(serializers.Serializer[WorkflowVersion]):
 
 class WorkflowDefinitionOut(WorkflowVersionOut):
     definition = serializers.JSONField()
+
+
+class ResultOut(serializers.Serializer[object]):
+    """What came of one mail step. `versions`: their numbers; `what`: "mails sent", "people who opened", …"""
+
+    step = serializers.CharField()
+    mail = serializers.CharField()
+    versions = serializers.CharField()
+    what = serializers.CharField()
+    count = serializers.CharField(
+        help_text="A number; for roles that see aggregates only “fewer than 11” or “about 90”."
+    )

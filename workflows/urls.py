@@ -13,6 +13,7 @@ from workflows.views import (
     people,
     publishing,
     ready,
+    results,
     simulating,
 )
 
@@ -26,6 +27,8 @@ urlpatterns = [
     path("<uuid:workflow_id>/versions/", pages.workflow_versions, name="versions"),
     path("<uuid:workflow_id>/versions/<int:number>/", pages.workflow_version, name="version"),
     path("<uuid:workflow_id>/versions/<int:number>.json", pages.version_json, name="version_json"),
+    path("<uuid:workflow_id>/results/", results.workflow_results, name="results"),
+    path("<uuid:workflow_id>/results/export", results.workflow_results_export, name="results_export"),
     path("<uuid:workflow_id>/history/", pages.workflow_history, name="history"),
     path("<uuid:workflow_id>/rename/", pages.workflow_rename, name="rename"),
     path("<uuid:workflow_id>/duplicate/", pages.workflow_duplicate, name="duplicate"),

@@ -127,7 +127,7 @@ def consents(people: Mapping[UUID, Person], topics: Mapping[str, Topic], by: Use
             if needs and (key != "diabetes" or diabetic) and random.random() < share
         ]  # fmt: skip
         rounds[when] += [NewAct(contact_id, Act.OPT_IN, source, topic, evidence, double=double) for topic in yes]
-        if double or random.random() < 0.35:
+        if double or random.random() < 0.8:
             confirmed = NewAct(
                 contact_id, Act.ADDRESS_CONFIRMED, source, None, evidence, address_index=bytes(index or b"")
             )

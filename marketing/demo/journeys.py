@@ -16,7 +16,10 @@ import delivery.engine
 import workflows.commands
 from consent.commands import NewAct
 from consent.models import Act, LedgerEntry, Source
+from contacts.commands import update
 from contacts.models import Contact
+from contacts.queries import open_many
+from contacts.records import Coded
 from core import clock
 from core.actors import PATIENT, SYSTEM
 from core.purposes import Stream
@@ -32,7 +35,7 @@ from workflows import endpoints, enrolling, events, tasks_intake
 from workflows.engine import claims
 from workflows.engine import run as engine
 from workflows.enrolling import Entry
-from workflows.models import Call, Workflow, WorkflowVersion
+from workflows.models import Call, Enrolment, Workflow, WorkflowVersion
 from workflows.ready import journeys as ready
 from workflows.versions import publishing
 from workflows.webhooks import sending
@@ -66,6 +69,8 @@ def journeys_of(clinic: Clinic, timeline: Timeline) -> None:
         timeline.at(morning(day) + timedelta(hours=1, minutes=2), partial(house.work, look=day <= 3))
         timeline.at(morning(day) + timedelta(hours=2, minutes=2), house.work)
         timeline.at(morning(day) + timedelta(hours=7, minutes=2), house.work)
+    for days_ago, people in ((15, 9), (5, 8)):
+        timeline.at(morning(days_ago) + timedelta(hours=5), partial(house.screen, random, people))
     timeline.at(morning(DAYS - 15), lambda: _read(random))
     for _ in range(2):  # what was sent has arrived
         timeline.at(clock.now(), partial(house.work, look=True))
@@ -87,6 +92,16 @@ class House:
         topic = clinic.topics["tips"].pk
         yes = [NewAct(who, Act.OPT_IN, Source.MAIL_LINK, topic, {"text": SHOWN}, double=True) for who in whom]
         consent.commands.record_many(yes, by=PATIENT)
+        self.news = True
+
+    def screen(self, random: Random, people: int) -> None:
+        """The records system tells of mammograms that some of the invited had."""
+        invited = Enrolment.objects.filter(workflow__versions__mails__step="invite", status="active")
+        whom = random.sample(sorted(set(invited.values_list("contact_id", flat=True))), people)
+        had = Coded("77067", "Screening mammogram", f"{clock.now():%Y-%m-%d}", f"{clock.now():%Y-%m-%d}")
+        for contact_id, record in open_many(whom).items():
+            done = [*record.coded.get("procedures", ()), had]
+            update(Contact.objects.get(pk=contact_id), values={}, coded={"procedures": done}, by=SYSTEM)
         self.news = True
 
     def work(self, *, look: bool = False) -> None:

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from accounts.endpoints import ApiRequest, Endpoint
 from accounts.policy import Action
-from workflows import commands
+from workflows import commands, results
 from workflows.errors import ChangedMeanwhile
 from workflows.language.schema import json_schema
 from workflows.models import Workflow, WorkflowVersion
@@ -17,6 +17,7 @@ from workflows.serializers import (
     DefinitionIn,
     DefinitionOut,
     PublishIn,
+    ResultOut,
     WorkflowDefinitionOut,
     WorkflowIn,
     WorkflowOut,
@@ -105,6 +106,17 @@ class OneVersion(Endpoint):
         """Read what was published, as it was."""
         version = get_object_or_404(WorkflowVersion, workflow_id=workflow_id, number=number)
         return Response(WorkflowDefinitionOut(version).data)
+
+
+class Results(Endpoint):
+    scopes = {"GET": Action.WORKFLOWS_NUMBERS}
+
+    @extend_schema(responses=ResultOut(many=True))
+    def get(self, request: ApiRequest, workflow_id: UUID) -> Response:
+        """What came of each mail, over all versions; no person is named."""
+        mails = results.of_mails(_one(workflow_id))
+        found = results.rows(mails, exact=request.user.may(Action.SMALL_CELLS))
+        return Response([dict(zip(results.COLUMNS, row, strict=True)) for row in found])
 
 
 class DefinitionSchema(Endpoint):
