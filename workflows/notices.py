@@ -1,5 +1,7 @@
 """What journeys told the staff: whom it is for, and that somebody has seen to it."""
 
+from collections.abc import Iterable
+
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
@@ -31,6 +33,15 @@ def finish(notice: Notice, *, by: By) -> Notice:
         notice.save(update_fields=["done_at", "done_by"])
         record("notice.done", by=by, target=notice, subject=notice.contact_id)
     return notice
+
+
+@transaction.atomic
+def finish_many(notices: Iterable[Notice], *, by: By) -> int:
+    """Somebody has seen to a page of them; how many had been waiting."""
+    waiting = [notice for notice in notices if notice.done_at is None]
+    for notice in sorted(waiting, key=lambda one: one.pk):
+        finish(notice, by=by)
+    return len(waiting)
 
 
 @transaction.atomic

@@ -69,6 +69,7 @@ urlpatterns = [
     path("endpoints/<uuid:endpoint_id>/secret", endpoints.endpoint_secret, name="endpoint_secret"),
     path("endpoints/<uuid:endpoint_id>/remove", endpoints.endpoint_remove, name="endpoint_remove"),
     path("notices", notices.notice_list, name="notices"),
+    path("notices/done", notices.notices_done, name="notices_done"),
     path("notices/<uuid:notice_id>/done", notices.notice_done, name="notice_done"),
     path("notices/<uuid:notice_id>/reopen", notices.notice_reopen, name="notice_reopen"),
     path("<uuid:workflow_id>/simulations", simulating.simulation_list, name="simulations"),

@@ -1,5 +1,6 @@
 """What journeys told the staff: a list to work off."""
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -57,6 +58,22 @@ def _rows(found: list[Notice]) -> list[dict[str, Any]]:
 def notice_done(request: StaffRequest, notice_id: UUID) -> HttpResponse:
     notices.finish(get_object_or_404(Notice, pk=notice_id), by=request.user)
     messages.success(request, "Done. It stands under “Done”, should it come back.")
+    return redirect("workflows:notices")
+
+
+@may(Action.WORKFLOWS_VIEW)
+@require_POST
+def notices_done(request: StaffRequest) -> HttpResponse:
+    """Those ticked, or all that the page showed."""
+    ids = []
+    for given in request.POST.getlist("shown" if "all" in request.POST else "notice")[:PER_PAGE]:
+        with suppress(ValueError):
+            ids.append(UUID(given))
+    if not ids:
+        messages.error(request, "Tick what is done first, or choose all.")
+    else:
+        count = notices.finish_many(Notice.objects.filter(pk__in=ids), by=request.user)
+        messages.success(request, f"{count} done. They stand under “Done”, should one come back.")
     return redirect("workflows:notices")
 
 
