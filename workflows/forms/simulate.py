@@ -84,7 +84,9 @@ class SimulationForm(forms.Form):
         self.zone, self.definition, self.version = ZoneInfo(zone), definition, version
         super().__init__(*args, **kwargs)
         tomorrow = (clock.now().astimezone(self.zone) + timedelta(days=1)).replace(hour=9, minute=0, second=0)
-        self.initial = {"start": tomorrow.replace(tzinfo=None), "inside": "finish" if runs else ""}
+        with_them = runs and inside > 0
+        start = None if with_them else tomorrow.replace(tzinfo=None)
+        self.initial = {"start": start, "inside": "finish" if with_them else ""}
         self.fields["start"].help_text = f"Your time, {zone.replace('_', ' ')}. Left empty: now."
         self._with_inside(inside)
         named = [(str(s.pk), s.name) for s in segments.segments()]

@@ -14,10 +14,11 @@ from delivery.reasons import words as reason_words
 from workflows import troubles
 from workflows.entry import REFUSALS
 from workflows.language import graph, words
-from workflows.language.definition import AnyStep, Branch, BySegment, Definition, Enter, Mail, from_json
+from workflows.language.definition import AnyStep, Branch, BySegment, Definition, Mail, from_json
 from workflows.language.names import Names
 from workflows.models import Simulation, WorkflowVersion
 from workflows.moments import local
+from workflows.simulate import telling
 from workflows.simulate.assumptions import Settings
 from workflows.simulate.paths import Stop
 from workflows.simulate.world import zone
@@ -57,19 +58,6 @@ class StepLine:
     version: str = ""
     #: What came of trying to make the mail.
     tried: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Acting:
-    """A step that does something besides mail, in numbers: in all, on the busiest day, and that day."""
-
-    title: str
-    summary: str
-    outcomes: tuple[tuple[str, int], ...]
-    total: int
-    most: int
-    day: date | None
-    note: str
 
 
 class Told:
@@ -118,6 +106,18 @@ class Told:
         """Mails the gate was asked about."""
         return int(self.result["sent"] + self.result["refused"])
 
+    @property
+    def of(self) -> str:
+        """What was simulated."""
+        if self.settings.version is None:
+            return "the draft as it stood then"
+        number = WorkflowVersion.objects.filter(pk=self.settings.version).values_list("number", flat=True).first()
+        return f"version {number}"
+
+    @property
+    def assumed(self) -> list[str]:
+        return list(telling.assumed(self.settings, self.definition, self.names))
+
     def against(self, before: "Told") -> dict[str, Any]:
         """How much more of what than an earlier one foresaw: "+120 mails sent", where it differs."""
         pairs = [
@@ -127,8 +127,9 @@ class Told:
             ("stuck", self.stuck_people - before.stuck_people),
         ]
         changes = [f"{by:+,} {what}".replace("-", "−") for what, by in pairs if by]
-        like = before.settings.days == self.settings.days and before.settings.segment == self.settings.segment
-        return {"simulation": before.simulation, "changes": changes, "like": like}
+        now, then = (msgspec.structs.replace(one.settings, start=self.settings.start) for one in (self, before))
+        then = msgspec.structs.replace(then, version=now.version)
+        return {"simulation": before.simulation, "changes": changes, "like": now == then}
 
     def more_than(self, most: int) -> int:
         """How many people would get more than so many mails in some seven days."""
@@ -223,33 +224,20 @@ class Told:
         """How many mails were tried."""
         return sum(found["tried"] for found in self.result.get("tried", {}).values())
 
-    def _tried(self, step: str) -> Iterator[str]:
+    def _tried(self, step: str) -> list[str]:
         found = self.result.get("tried", {}).get(step)
-        for why, count in found["why"].items() if found else ():
-            field = why.removeprefix("missing:")
-            said = "the template cannot be filled" if field == why else f"there is no “{self._field(field)}”"
-            yield f"{count:,} of {found['tried']:,} tried: {said}."
-        for field, count in found["lacking"].items() if found else ():
-            yield f"{count:,} of all {found['people']:,} have no “{self._field(field)}”."
-
-    def _field(self, key: str) -> str:
-        return words.attribute(key, self.names).strip("“”")
+        return list(telling.tried(found, self.names)) if found else []
 
     @property
-    def acts(self) -> list[Acting]:
-        """Notices to staff, calls, and people entering other journeys."""
-        found = []
-        for step, said in self.result.get("acts", {}).items():
-            node, days = self.node(step), said["days"]
-            if node is None:
-                continue
-            most = max(days, default=0)
-            day = date.fromisoformat(self.result["days"][days.index(most)][0]) if most else None
-            outcomes = tuple((_act_label(outcome), count) for outcome, count in said["outcomes"].items())
-            note = "What happens to them there is not simulated." if isinstance(node, Enter) else ""
-            summary = words.step_summary(node, self._names(step.rpartition("/")[0]))
-            found.append(Acting(self.title(step), summary, outcomes, sum(days), most, day, note))
-        return found
+    def acts(self) -> list[telling.Acting]:
+        """Notices to staff, calls, and people entering other journeys, in the order of the steps."""
+        said, days = self.result.get("acts", {}), [date.fromisoformat(row[0]) for row in self.result["days"]]
+        names = [f"{version}/{key}" if version else key for version, _, key in self._order()]
+        return [
+            telling.acting(node, self.title(step), self._names(step.rpartition("/")[0]), said[step], days)
+            for step in names
+            if step in said and (node := self.node(step))
+        ]
 
     @property
     def finishing(self) -> list[Line]:
@@ -327,10 +315,3 @@ class Told:
         """Of a branch the rule that held."""
         node = self.node(stop.step)
         return words.way_reason(node, stop.way, self.names) if isinstance(node, Branch) and stop.way else ""
-
-
-_ACTS = {"told": "Told", "done": "Taken", "failed": "Failed", "entered": "Enter"}
-
-
-def _act_label(outcome: str) -> str:
-    return _ACTS.get(outcome) or f"Not: {REFUSALS.get(outcome, outcome)}"
