@@ -349,25 +349,3 @@ def test_notices_are_ticked_off_together() -> None:
     assert "3 done" in client.post(done, {"shown": shown, "all": "1"}, follow=True).content.decode()
     assert notices.open_count(marketer) == 0
     assert set(Notice.objects.values_list("done_by", flat=True)) == {marketer.pk}
-
-
-def test_notices_are_ticked_off_together() -> None:
-    marketer = UserFactory(roles=[Role.MARKETER.value])
-    client = Client()
-    sign_in(client, marketer)
-    workflow = make_workflow()
-    rows = place(workflow, [make_person().pk for _ in range(4)])
-    made = [
-        Notice.objects.create(
-            id=uuid7(), workflow=workflow, enrolment=row, contact_id=row.contact_id, role="marketer", at=clock.now()
-        )
-        for row in rows
-    ]
-    shown = [str(one.pk) for one in made]
-    done = reverse("workflows:notices_done")
-    assert "Tick what is done first" in client.post(done, {"shown": shown}, follow=True).content.decode()
-    client.post(done, {"shown": shown, "notice": [shown[0], "nonsense"]})
-    assert notices.open_count(marketer) == 3
-    assert "3 done" in client.post(done, {"shown": shown, "all": "1"}, follow=True).content.decode()
-    assert notices.open_count(marketer) == 0
-    assert set(Notice.objects.values_list("done_by", flat=True)) == {marketer.pk}
