@@ -63,6 +63,7 @@ class Enrolment(models.Model):
             models.Index(fields=["awaits"], name="enrolment_awaits", condition=Q(awaits__isnull=False)),
             models.Index(fields=["version", "step"], name="enrolment_inside", condition=~Q(status="left")),
             models.Index(fields=["workflow", "since"], name="enrolment_attention", condition=Q(status="attention")),
+            models.Index(fields=["workflow"], name="enrolment_goal", condition=Q(left_because="goal")),
         ]
 
     def __str__(self) -> str:
