@@ -18,7 +18,29 @@ function lay(target, fresh) {
   strip(fresh);
   morph(target, fresh, (field) => touched.has(field.name) || typing(field), () => false);
   if (focus && document.activeElement.id !== focus) document.getElementById(focus)?.focus();
+  for (const field of target.querySelectorAll("[data-narrows]")) narrow(field);
 }
+
+// A long list of choices is narrowed to what was typed above it, which is nothing to keep.
+function narrow(field) {
+  const asked = field.value.trim().toLowerCase();
+  const options = [...field.closest("details").querySelectorAll(".option")];
+  for (const option of options) option.hidden = !option.textContent.toLowerCase().includes(asked);
+  const found = options.filter((option) => !option.hidden).length;
+  field.nextElementSibling.textContent = asked ? (found ? `${found} of ${options.length}` : "None is called so.") : "";
+}
+
+for (const kind of ["input", "change", "keydown"])
+  document.addEventListener(
+    kind,
+    (event) => {
+      if (!event.target.matches?.("[data-narrows]") || event.key === "Escape" || event.key === "Tab") return;
+      event.stopPropagation();
+      if (event.key === "Enter") event.preventDefault();
+      else if (kind === "input") narrow(event.target);
+    },
+    true,
+  );
 
 window.htmx.defineExtension("lay", {
   handleSwap(style, target, fragment) {

@@ -12,7 +12,7 @@ from tests import browser
 from tests.accounts.factories import UserFactory
 from tests.contacts.factories import make_people
 from tests.segments.factories import attribute
-from tests.workflows.factories import graph, linear, mail, make_draft, wait
+from tests.workflows.factories import TemplateFactory, graph, linear, mail, make_draft, wait
 from workflows import commands
 from workflows.models import Workflow
 
@@ -102,6 +102,24 @@ def test_a_template_is_picked_and_seen_as_others_would_get_it(page: Any, markete
     page.select_option("[name=persona]", "longest")
     page.wait_for_function("() => document.querySelector('.journey-panel iframe').src.endsWith('persona=longest')")
     browser.assert_accessible(page, ignore=CLIPPED)
+
+
+def test_many_templates_are_narrowed_by_what_is_typed_and_that_is_not_kept(page: Any, marketer: User) -> None:
+    for name in ("Recall", *(f"Letter {n}" for n in range(9))):
+        TemplateFactory(name=name)
+    workflow = make_draft(linear({"kind": "mail"}))
+    open_map(page, workflow, marketer)
+    open_step(page)
+    before, options = step_of(workflow), page.locator(".panel-picker .option")
+    page.get_by_role("searchbox", name="Find a template").press_sequentially("reca")
+    page.get_by_text("1 of 10").wait_for()
+    assert [text.startswith("Recall") for text in options.filter(visible=True).all_inner_texts()] == [True]
+    page.keyboard.press("Enter")
+    browser.assert_accessible(page, ignore=CLIPPED)
+    assert step_of(workflow) == before
+    options.filter(visible=True).locator("input").check()
+    page.get_by_text("Send “Recall”").wait_for()
+    assert step_of(workflow)["template"] == str(next(one.pk for one in Template.objects.all() if one.name == "Recall"))
 
 
 def test_the_rule_of_a_way_is_built_with_the_very_builder_of_segments(page: Any, marketer: User) -> None:
