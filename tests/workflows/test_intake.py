@@ -127,6 +127,18 @@ def test_entering_and_leaving_a_segment_let_in_who_moved_since_it_runs() -> None
     assert (on(enters), on(leaves)) == ([other], [there])
 
 
+def test_who_moved_in_just_before_a_newer_version_enters_it() -> None:
+    in_ma = Segment.objects.create(name="MA", rule=rule({"attribute": "state", "op": "is", "value": "MA"}))
+    journey = begins_with({"kind": "segment", "segment": str(in_ma.pk)})
+    membership.refresh(in_ma)
+    listen()
+    (who,) = make_people(1, state="MA")
+    membership.refresh(in_ma)  # nobody listens before the newer version is live
+    publish(journey, linear(wait(days=2), end(), trigger=live(journey).definition["trigger"], exits=[]))
+    listen()
+    assert on(journey) == [who]
+
+
 def test_a_list_lets_in_whom_somebody_puts_on_it() -> None:
     group = segments.start_list(name="Group", tier="identity", by=SYSTEM)
     journey = begins_with({"kind": "segment", "segment": str(group.pk)})

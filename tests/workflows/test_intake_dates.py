@@ -254,6 +254,21 @@ def test_who_moves_zone_between_the_moment_there_and_the_moment_here_is_not_miss
     assert [row.contact_id for row in Enrolment.objects.filter(workflow=made)] == [who]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_who_moves_to_where_it_is_another_day_is_not_missed() -> None:
+    """03:00 in Greenwich is the 8th in Berlin, and still the 7th in New York, where ten o'clock of it is over."""
+    with clock.set_to(at("2026-03-01T00:00")):
+        made = journey("starts", at("2026-03-01T00:00"), at="10:00")
+        (who,) = make_people(1, starts="2026-03-08T03:00:00Z", time_zone="Europe/Berlin")
+    with clock.set_to(at("2026-03-07T20:00")):
+        tasks_intake.look()
+        tasks_intake.listen()
+        assert not Enrolment.objects.exists()
+        contacts.commands.update(Contact.objects.get(pk=who), values={"time_zone": "America/New_York"}, by=SYSTEM)
+        tasks_intake.listen()
+    assert [row.contact_id for row in Enrolment.objects.filter(workflow=made)] == [who]
+
+
 def test_who_came_by_a_date_leaves_by_an_event_of_theirs() -> None:
     event_types.declare(name="cancelled", by=SYSTEM)
     trigger = {"kind": "date", "moment": {"attribute": "visit", "days": -3, "at": "10:00"}}

@@ -179,8 +179,13 @@ class _Look:
 
 def entry(trigger: ByDate, contact_id: UUID, value: date | datetime, day: date, at: datetime) -> Entry:
     """Somebody who enters for this value of their date, in this year of it where it comes every year."""
-    year = day.year if trigger.yearly else None
-    return Entry(contact_id, date_index(contact_id, trigger.moment.attribute, value.isoformat(), year), None, at)
+    index = date_index(contact_id, trigger.moment.attribute, value.isoformat(), _year(trigger, day))
+    return Entry(contact_id, index, None, at)
+
+
+def _year(trigger: ByDate, day: date) -> int | None:
+    """Which of the times that a date comes this is; None: it comes once, whatever day that is where somebody is."""
+    return day.year if trigger.yearly else None
 
 
 def _too_late(  # noqa: PLR0917  what a date is
@@ -234,9 +239,9 @@ def passed_by(trigger: ByDate, contact_id: UUID, before: Record, after: Record, 
     if value is None or value != moments.parsed(before.values.get(trigger.moment.attribute)):
         return None
     zone = zone_of(after, otherwise)
-    was = dict(occurrences(trigger, value, zone_of(before, otherwise), at))
+    was = {_year(trigger, day): when for day, when in occurrences(trigger, value, zone_of(before, otherwise), at)}
     for day, when in occurrences(trigger, value, zone, at):
-        if when <= at < was.get(day, at) and not _too_late(trigger, value, day, when, zone, at):
+        if when <= at < was.get(_year(trigger, day), at) and not _too_late(trigger, value, day, when, zone, at):
             return entry(trigger, contact_id, value, day, at)
     return None
 

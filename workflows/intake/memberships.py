@@ -52,7 +52,8 @@ def rest(watched: Watched, mark: datetime) -> None:
 def _take(segment_id: UUID, newest: datetime, since: datetime) -> None:
     source = f"segment:{segment_id}"
     kept = Cursor.objects.select_for_update().filter(source=source).first()
-    row = _begin(segment_id, max(since, kept.at) if kept and kept.at else since)
+    # What was read last counts, also where a newer version went live since: those of its journey listened before.
+    row = _begin(segment_id, kept.at if kept and kept.at else since)
     if row is None:
         return
     last = newest
