@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from accounts.endpoints import ApiRequest, Endpoint
 from accounts.policy import Action
-from contacts import attributes, commands, queries, reveals
+from contacts import attributes, commands, damaged, queries, reveals
 from contacts.commands import Person, UpsertResult
 from contacts.models import Attribute, Contact
 from contacts.records import Record
@@ -27,6 +27,7 @@ from contacts.serializers import (
     WrittenOut,
 )
 from contacts.values import display, masked
+from phi.errors import SealBroken
 
 #: Body of a bulk request, in bytes.
 MAX_BULK_BYTES = 32 << 20
@@ -50,15 +51,26 @@ def _clear(contact: Contact, record: Record) -> dict[str, Any]:
     return _body(contact, record.values, coded, is_masked=False)
 
 
-def _body(contact: Contact, values: dict[str, Any], coded: dict[str, Any], *, is_masked: bool) -> dict[str, Any]:
-    times = {"created_at": contact.created_at, "updated_at": contact.updated_at}
-    return dict(ContactOut({"id": contact.pk, **times, "masked": is_masked, "values": values, "coded": coded}).data)
+def _body(
+    contact: Contact, values: dict[str, Any], coded: dict[str, Any], *, is_masked: bool, is_damaged: bool = False
+) -> dict[str, Any]:
+    about = {"created_at": contact.created_at, "updated_at": contact.updated_at, "damaged": is_damaged}
+    return dict(ContactOut({"id": contact.pk, **about, "masked": is_masked, "values": values, "coded": coded}).data)
 
 
 def shown(contacts: list[Contact]) -> list[dict[str, Any]]:
-    """These people as the API shows them: masked."""
+    """These people as the API shows them: masked; who cannot be read is there without values."""
     live = queries.attributes()
-    return [_shown(contact, queries.open_one(contact), live) for contact in contacts]
+    found, broken = [], []
+    for contact in contacts:
+        try:
+            found.append(_shown(contact, queries.open_one(contact), live))
+        except SealBroken:
+            broken.append(contact.pk)
+            found.append(_body(contact, {}, {}, is_masked=True, is_damaged=True))
+    if broken:
+        damaged.found(broken)
+    return found
 
 
 class Contacts(Endpoint):

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import IntegrityError, connection, transaction
 
 from audit.commands import record as audit
-from contacts import locks, persons, queries, signals, upsert, values
+from contacts import damaged, locks, persons, queries, signals, upsert, values
 from contacts.errors import BadValue, ChangedMeanwhile, ExternalIdTaken, NeedsIdentity, UnknownAttribute
 from contacts.models import Attribute, Contact
 from contacts.persons import Person
@@ -259,6 +259,8 @@ def set_values(people: Mapping[UUID, Mapping[str, Any]], *, by: By) -> SetResult
         planned.changes.append(
             upsert.Change(len(planned.changes), known, record, known.email_index, known.external_index)
         )
+    if result.unreadable:
+        damaged.found(result.unreadable)
     upsert.apply(planned)
     if result.changed:
         keys = sorted({key for pk in result.changed for key in news[pk].values})

@@ -74,6 +74,19 @@ class Contact(models.Model):
         return f"Contact {self.pk}"
 
 
+class Damaged(models.Model):
+    """A contact whose record does not open, and since when that is known (contacts.damaged)."""
+
+    DATA = Declaration(safe=("*",))
+
+    #: No foreign key: whoever is deleted is deleted at once, and forgotten here when it is looked at again.
+    contact_id = models.UUIDField(primary_key=True)
+    since = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"Damaged {self.pk}"
+
+
 class Import(models.Model):
     """One uploaded file on its way in: mapped, tried, run, and undone if need be."""
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from contacts import damaged
 from contacts.records import SCHEMA_VERSION, Record, decode
 from contacts.seal import TABLE
 from phi import seal
@@ -47,14 +48,23 @@ def _opened(rows: Sequence[Any]) -> list[Person]:
 
 
 def _readable(rows: Sequence[Any]) -> list[Person]:
+    broken: list[UUID] = []
+    people = _halved(rows, broken)
+    if broken:
+        damaged.found(broken)
+    return people
+
+
+def _halved(rows: Sequence[Any], broken: list[UUID]) -> list[Person]:
     try:
         return _opened(rows)
     except SealBroken:
         if len(rows) == 1:
             log.critical("the record of contact %s does not open", rows[0][1])
+            broken.append(rows[0][1])
             return []
     half = len(rows) // 2
-    return _readable(rows[:half]) + _readable(rows[half:])
+    return _halved(rows[:half], broken) + _halved(rows[half:], broken)
 
 
 _NUMBERED = "number = ANY(%s) ORDER BY number"

@@ -135,6 +135,8 @@ _HAPPENINGS = {
     "contact.created": ("plus", "Added"),
     "contact.changed": ("draft", "Changed"),
     "contact.revealed": ("open", "Values revealed"),
+    "contact.unreadable": ("warning", "The record was found not to open"),
+    "contact.readable": ("check", "The record opens again"),
 }
 
 

@@ -74,6 +74,7 @@ class ContactOut(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     masked = serializers.BooleanField()
+    damaged = serializers.BooleanField(help_text="The record does not open: nothing is known of its values.")
     values = serializers.DictField(child=serializers.JSONField())
     coded = serializers.DictField(
         child=serializers.JSONField(), help_text="Entries by list; only their number while masked."

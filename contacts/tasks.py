@@ -6,7 +6,7 @@ from uuid import UUID
 from celery import shared_task
 from django.db.models import Q
 
-from contacts import imports
+from contacts import damaged, imports
 from contacts.importing import engine, lease
 from contacts.models import Import
 from core import clock
@@ -32,3 +32,15 @@ def sweep_imports() -> None:
     for import_id in Import.objects.filter(free, state__in=lease.WORKING).values_list("pk", flat=True):
         enqueue("contacts.run_import", import_id)
     imports.purge(abandoned_before=moment - ABANDONED, refused_before=moment - REFUSED_KEPT)
+
+
+@shared_task(name="contacts.note_damaged")
+def note_damaged(*contact_ids: str) -> None:
+    """Note that these records do not open, where that is so."""
+    damaged.note(map(UUID, contact_ids))
+
+
+@shared_task(name="contacts.look_at_damaged")
+def look_at_damaged() -> None:
+    """Forget those records that open again."""
+    damaged.look_again()

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from contacts.views import attributes, imports, mapping, people
+from contacts.views import attributes, damaged, imports, mapping, people
 
 app_name = "contacts"
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     path("<uuid:contact_id>/reveal/", people.reveal, name="reveal"),
     path("<uuid:contact_id>/edit/", people.person_edit, name="edit"),
     path("<uuid:contact_id>/delete/", people.person_delete, name="delete"),
+    path("damaged/", damaged.listing, name="damaged"),
     path("attributes/", attributes.listing, name="attributes"),
     path("attributes/new/", attributes.new, name="attribute_new"),
     path("attributes/<uuid:attribute_id>/", attributes.edit, name="attribute"),

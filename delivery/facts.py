@@ -9,6 +9,7 @@ from uuid import UUID
 
 import consent.queries
 from consent.models import Topic
+from contacts import damaged
 from contacts.models import Contact
 from contacts.records import Record
 from contacts.seal import SealedRow, key_of, open_record
@@ -149,6 +150,8 @@ def _open(rows: Sequence[SealedRow]) -> tuple[dict[UUID, bytes], dict[UUID, Reco
             records[row.id] = open_record(row, key=keys[row.id])
         except SealBroken:
             log.critical("the record of contact %s does not open", row.id)
+    if broken := [row.id for row in rows if row.id not in records]:
+        damaged.found(broken)
     return keys, records
 
 

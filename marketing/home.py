@@ -13,7 +13,7 @@ from campaigns.models import Campaign, ReviewNote
 from consent import queries as consent
 from consent.models import Act
 from contacts import lowering
-from contacts.models import Attribute, Contact, Import
+from contacts.models import Attribute, Contact, Damaged, Import
 from content.models import Template
 from core import clock
 from core.models import Organization
@@ -97,6 +97,7 @@ def needs(user: User) -> list[Need]:
         *_approved(user),
         *_journeys(user),
         *_imports(user),
+        *_damaged(user),
         *_relays(user),
     ]
 
@@ -192,6 +193,13 @@ def _imports(user: User) -> Iterator[Need]:
     for one in Import.objects.filter(state__in=said, created_at__gte=recent).order_by("-created_at")[:5]:
         text, detail, tone = said[Import.State(one.state)]
         yield Need("upload", text, detail, "Open", _page("contacts:import", one.pk), tone)
+
+
+def _damaged(user: User) -> Iterator[Need]:
+    """Records that do not open, for whoever can have them restored, or deletes them."""
+    if user.may(Action.CONTACTS_DELETE) and (count := Damaged.objects.count()):
+        text = "A contact cannot be read" if count == 1 else f"{count:,} contacts cannot be read"
+        yield Need("warning", text, "They match no rule and get no mail", "Look", _link("contacts:damaged"), "danger")
 
 
 def _relays(user: User) -> Iterator[Need]:

@@ -200,6 +200,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "delivery-bounces": {"task": "delivery.sweep_bounces", "schedule": 300.0},
     "campaigns-due": {"task": "campaigns.start_due", "schedule": 5.0},
     "contacts-sweep": {"task": "contacts.sweep_imports", "schedule": 30.0},
+    "contacts-damaged": {"task": "contacts.look_at_damaged", "schedule": 300.0},
     "accounts-sessions": {"task": "accounts.purge_sessions", "schedule": 60.0},
     "tracking-purge": {"task": "tracking.purge", "schedule": 3600.0},
     "consent-counts": {"task": "consent.count_topics", "schedule": 60.0},

@@ -11,12 +11,13 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.policy import Action
 from accounts.requests import StaffRequest, may
-from contacts import commands, listing, queries, reveals
+from contacts import commands, damaged, listing, queries, reveals
 from contacts.forms import PersonForm, ReasonForm, SearchForm
 from contacts.models import Attribute, Contact, Kind
 from contacts.records import Record
 from contacts.values import display, masked
 from core.errors import DomainError
+from phi.errors import SealBroken
 
 #: Parts of a contact's page that rooms above supply; each is asked for by its address.
 PARTS = (
@@ -95,7 +96,12 @@ def _parts(contact: Contact, *, revealed: bool) -> list[dict[str, str]]:
 @may(Action.CONTACTS_VIEW)
 def person(request: StaffRequest, contact_id: UUID) -> HttpResponse:
     contact = get_object_or_404(Contact, pk=contact_id)
-    return _person(request, contact, queries.open_one(contact), revealed=False, form=ReasonForm())
+    try:
+        record = queries.open_one(contact)
+    except SealBroken:
+        damaged.found([contact.pk])
+        return render(request, "contacts/person_damaged.html", {"contact": contact})
+    return _person(request, contact, record, revealed=False, form=ReasonForm())
 
 
 def _person(
@@ -119,6 +125,8 @@ def reveal(request: StaffRequest, contact_id: UUID) -> HttpResponse:
     if request.method != "POST":
         return redirect("contacts:detail", contact.pk)
     form = ReasonForm(request.POST)
+    if damaged.is_so(contact):
+        return redirect("contacts:detail", contact.pk)
     if not form.is_valid():
         return _person(request, contact, queries.open_one(contact), revealed=False, form=form)
     record = reveals.reveal(contact, reason=form.cleaned_data["reason"], by=request.user)
@@ -142,6 +150,8 @@ def person_new(request: StaffRequest) -> HttpResponse:
 @may(Action.CONTACTS_EDIT)
 def person_edit(request: StaffRequest, contact_id: UUID) -> HttpResponse:
     contact = get_object_or_404(Contact, pk=contact_id)
+    if damaged.is_so(contact):
+        return redirect("contacts:detail", contact.pk)
     known = queries.open_one(contact).values
     form = PersonForm(request.POST or None, live=queries.attributes(), known=known)
     if request.method == "POST" and form.is_valid():
@@ -163,11 +173,9 @@ def person_delete(request: StaffRequest, contact_id: UUID) -> HttpResponse:
         commands.delete(contact, by=request.user)
         messages.success(request, "Contact deleted and its key destroyed.")
         return redirect("contacts:list")
-    record = queries.open_one(contact)
-    context = {
-        "contact": contact,
-        "name": listing.name(record, queries.attributes()),
-        "values": len(record.values),
-        "entries": sum(map(len, record.coded.values())),
-    }
+    context: dict[str, Any] = {"contact": contact, "name": listing.UNREADABLE}
+    if not damaged.is_so(contact):
+        record = queries.open_one(contact)
+        context["name"] = listing.name(record, queries.attributes())
+        context |= {"values": len(record.values), "entries": sum(map(len, record.coded.values()))}
     return render(request, "contacts/person_delete.html", context)
