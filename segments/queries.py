@@ -284,8 +284,15 @@ def sentences_of(segments: Iterable[Segment]) -> list[tuple[Segment, str, Sensit
             parsed.append((segment, refusal))
     names = code_names(*(rule for _, rule in parsed if isinstance(rule, Rule)))
     return [
-        (segment, sentences.sentence(rule, catalog, names), tier_of(rule, catalog))
+        (segment, _said(segment, sentences.sentence(rule, catalog, names)), tier_of(rule, catalog))
         if isinstance(rule, Rule)
-        else (segment, f"Needs attention: {rule}", Sensitivity(segment.tier))
+        else (segment, _said(segment, "", f"Needs attention: {rule}"), Sensitivity(segment.tier))
         for segment, rule in parsed
     ]
+
+
+def _said(segment: Segment, sentence: str, otherwise: str = "") -> str:
+    """Who is in it, in a sentence. A snapshot outlives its rule, and one begun by hand never had one."""
+    if segment.kind != Segment.Kind.SNAPSHOT:
+        return sentence or otherwise
+    return f"As of one day: {sentence[0].lower()}{sentence[1:]}" if sentence else "Whoever was put in by hand."

@@ -285,7 +285,7 @@ def test_the_sentence_is_built_by_mouse(page: Any, clinic: Clinic) -> None:  # n
     page.wait_for_selector("[data-node='r-6']", state="detached")
     page.locator("[data-undo]").click()
     page.wait_for_function("() => document.querySelector('[name=\"r-4.value\"]')?.value === 'Dr. Lee'")
-    alone = f"{sum(p.values['provider'] == 'Dr. Lee' for p in clinic.people)} people by itself"
+    alone = f"{sum(p.values['provider'] == 'Dr. Lee' for p in clinic.people)} people match this alone"
     page.wait_for_function("said => document.getElementById('kept-r-4').textContent === said", arg=alone)
     browser.assert_accessible(page)
     page.locator("[data-save]").click()

@@ -87,7 +87,7 @@ def test_a_tab_that_knows_less_is_told_and_replaces_nothing(client: Client, mark
         answer = keep(client, marketer, stale, segment, name="The other tab's")
         assert answer.status_code == 409
         assert str(first) in answer.content.decode()
-        assert "In another tab you changed this" in answer.content.decode()
+        assert "from another tab or an earlier visit" in answer.content.decode()
     assert Unsaved.objects.get().form["name"] == "Diabetes"
     assert keep(client, marketer, first, segment, name="Mine").status_code == 200
     assert Unsaved.objects.get().form["name"] == "Mine"

@@ -74,7 +74,7 @@ def test_of_two_tabs_the_later_one_is_told_and_decides(visitors: Any, marketer: 
     one.fill("[name=name]", "From the first")
     kept(one)
     two.fill("[name=name]", "From the second")
-    two.get_by_text("Not kept: two tabs").wait_for()
+    two.get_by_text("Not kept yet").wait_for()
     browser.assert_accessible(two)
     assert Unsaved.objects.get().form["name"] == "From the first"
     asked = []
@@ -113,3 +113,17 @@ def test_without_a_connection_the_page_says_so_asks_before_it_goes_and_keeps_it_
     page.fill("[name=name]", "On the train.")
     kept(page)
     assert Unsaved.objects.get().form["name"] == "On the train."
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_every_page_of_segments_fits_and_shuts_nobody_out(visitors: Any, marketer: Any, width: int) -> None:
+    segment = SegmentFactory(name="In Massachusetts")
+    marketer.roles = list(Role.values)
+    marketer.save()
+    page = visitors.new(width=width)
+    browser.sign_in(page, marketer)
+    for path in ("", "new", "ask", "overlap", "exports", f"{segment.pk}", f"{segment.pk}/edit", f"{segment.pk}/export"):
+        page.goto(f"/segments/{path}")
+        page.wait_for_load_state("networkidle")
+        browser.assert_fits(page)
+        browser.assert_accessible(page)

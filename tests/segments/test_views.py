@@ -327,13 +327,13 @@ def test_each_condition_says_how_many_it_keeps_by_itself(marketer: Client, analy
     url = reverse("segments:preview")
     page = text(marketer.post(url, both))
     assert "<strong>20 people</strong>" in page
-    assert '<div data-into="kept-r-0">40 people by itself</div>' in page
+    assert '<div data-into="kept-r-0">40 people match this alone</div>' in page
     assert '<div data-into="kept-r-1"></div>' in page, "what is not filled in yet counts nobody"
-    assert '<div data-into="kept-r-2">45 people by itself</div>' in page
-    assert "by itself" not in text(analyst.post(url, {**both, "count": "whole"}))
+    assert '<div data-into="kept-r-2">45 people match this alone</div>' in page
+    assert "this alone" not in text(analyst.post(url, {**both, "count": "whole"}))
     asked = Question.objects.count()
     page = text(analyst.post(url, {**both, "r-2.value": "Salem", "count": "parts"}))
-    assert "about 40 people by itself" in page
+    assert "about 40 people match this alone" in page
     assert Question.objects.count() == asked + 3
 
 
@@ -364,3 +364,13 @@ def test_no_sample_is_shown_of_a_handful_picked_out_beside_health(marketer: Clie
         form = asked_code({"subject": "attribute:state", "op": "is", "value": state})
         assert bool(administrator.post(url, form).context.get("sample")) is told
         assert marketer.post(url, form).context.get("sample")
+
+
+def test_the_list_says_of_snapshots_who_is_in_them(marketer: Client) -> None:
+    by = UserFactory(roles=[Role.MARKETER])
+    commands.start_list(name="By hand", by=by)
+    commands.snapshot(rule(is_("state", "MA")), name="Of a day", by=by)
+    page = text(marketer.get(reverse("segments:list")))
+    assert "Whoever was put in by hand." in page
+    assert "As of one day: people where State is “MA”." in page
+    assert "Needs attention" not in page
