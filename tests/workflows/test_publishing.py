@@ -272,3 +272,18 @@ def test_a_journey_with_a_proposal_is_not_archived_and_so_never_runs_unseen(sens
         commands.archive(sensitive, by=marketer())
     publishing.withdraw(version, by=marketer())
     assert commands.archive(sensitive, by=marketer()).archived_at
+
+
+def test_people_who_come_from_a_version_about_health_bring_that_along(sensitive: Workflow) -> None:
+    """Sorted there by health, they would else go on in a version that nobody had to read."""
+    publish(sensitive)
+    old = live(sensitive)
+    plain = graph("letter", {"letter": {**mail(), "exits": {"next": None}}})
+    commands.save_draft(sensitive, plain, revision=None, by=marketer())
+    to = {"how": "move", "steps": {str(old.pk): dict.fromkeys(old.definition["steps"], "letter")}}
+    place(sensitive, make_people(1))
+    version = publishing.publish(sensitive, plan=to, by=marketer())
+    assert (version.state, version.tier) == (WorkflowVersion.State.PROPOSED, "phi")
+    publishing.withdraw(version, by=marketer())
+    version = publishing.publish(sensitive, by=marketer())  # they finish where they are
+    assert (version.state, version.tier) == (WorkflowVersion.State.LIVE, "identity")

@@ -4,8 +4,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 
+from core.sensitivity import Sensitivity, highest
 from workflows.errors import NotPossibleNow
 from workflows.language import graph
 from workflows.language.definition import AnyStep, Definition, Mail, Webhook, from_json
@@ -81,6 +82,14 @@ def complete(workflow: Workflow, plan: Any, definition: Definition) -> Mapping:
             raise NotPossibleNow("The plan moves people from or to a step that is not there. Choose again.")
         steps[str(version.pk)] = {step: said.get(step, suggest(old, definition, step)) for step in old.steps}
     return Mapping("move", steps)
+
+
+def brought(workflow: Workflow, plan: Mapping) -> Sensitivity:
+    """How sensitive the versions are that the plan may bring people from: what sorted them there, they bring along."""
+    going = [version for version, steps in plan.steps.items() if any(steps.values())]
+    inside = Enrolment.objects.filter(version=OuterRef("pk")).exclude(status=Enrolment.Status.LEFT)
+    older = workflow.versions.filter(Exists(inside), pk__in=going)
+    return highest(Sensitivity.PUBLIC, *older.values_list("tier", flat=True))
 
 
 def as_json(plan: Mapping) -> dict[str, Any]:

@@ -43,8 +43,9 @@ def publish(workflow: Workflow, *, by: By, plan: Any = None, move: Move | None =
     definition = parse(workflow.draft)
     _checked(workflow, definition)
     mails = _frozen(definition, by)
-    steps = mapping.as_json(mapping.complete(workflow, plan, definition))
-    tier = highest(tiers.tier_of(definition), *(mail.tier for mail in mails.values()))
+    whole = mapping.complete(workflow, plan, definition)
+    steps, brought = mapping.as_json(whole), mapping.brought(workflow, whole)
+    tier = highest(tiers.tier_of(definition), brought, *(mail.tier for mail in mails.values()))
     last = workflow.versions.first()
     version = WorkflowVersion.objects.create(
         workflow=workflow,

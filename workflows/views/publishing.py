@@ -12,6 +12,7 @@ from accounts.models import User
 from accounts.policy import Action
 from accounts.requests import StaffRequest, may
 from core.errors import DomainError
+from core.sensitivity import Sensitivity, highest
 from workflows import drawing, queries, steering
 from workflows.forms.pages import DecisionForm, PlanForm, ResumeForm
 from workflows.language import checks, tiers, words
@@ -33,9 +34,11 @@ def workflow_publish(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
     olds = {one.version.pk: from_json(one.version.definition) for one in inside}
     form = PlanForm(request.POST or None, inside=inside, olds=olds, new=definition)
     move: Move | None = None
+    brought = Sensitivity.PUBLIC
     if request.method == "POST" and form.is_valid():
         try:
             plan = mapping.complete(workflow, form.plan(), definition)
+            brought = mapping.brought(workflow, plan)
             if plan.how == "move":
                 move = None if "look" in request.POST else _foretold(request, workflow, plan)
             if plan.how == "move" and move is None:  # nobody confirms what was not shown
@@ -44,7 +47,7 @@ def workflow_publish(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
                 return _published(request, workflow, plan, move)
         except DomainError as refusal:
             form.add_error(None, str(refusal))
-    tier = tiers.tier_of(definition, names)
+    tier = highest(tiers.tier_of(definition, names), brought)
     return show(
         request,
         "publish",
@@ -56,6 +59,7 @@ def workflow_publish(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
         blocked=any(one.level == "error" for one in problems),
         tier=tier,
         second=approval.needs_second(tier),
+        moving_is_more=any(approval.needs_second(one.version.tier) for one in inside),
         move=move,
         told=telling.told(move) if move else None,
         inside=sum(one.people for one in inside),
