@@ -2,14 +2,15 @@
 import { RULES, TRIGGER, drawnWays, incoming, placesOf, read, target } from "./workflow-graph.js";
 
 const TONES = { Messages: "message", Waits: "wait", Decisions: "decision", "People and data": "people", Ends: "end" };
-const NUMBERS = [
-  ["waiting", "waiting", ""],
-  ["attention", "need attention", "danger"],
-  ["failed", "failed", "danger"],
-  ["refused", "refused", "warn"],
-  ["passed", "passed", ""],
-  ["left", "left", ""],
-  ["goal", "reached the goal", "ok"],
+// What is counted at a step: its word, its tone, and what it means.
+export const NUMBERS = [
+  ["waiting", "waiting", "", "People at this step now."],
+  ["attention", "need attention", "danger", "People who cannot go on here by themselves. Attention says why, and what helps."],
+  ["failed", "failed", "danger", "Mails or calls that were tried, and failed for good."],
+  ["refused", "refused", "warn", "Mails not sent: there was no consent or no address, the person had enough mail, or the mail was taken back."],
+  ["passed", "passed", "", "Went on from here, or came to the end. Also those whose mail was refused or failed, unless they left."],
+  ["left", "left", "", "Left the journey while they were here, by one of the reasons that take people out."],
+  ["goal", "reached the goal", "ok", "Left the journey from here, as they had reached its goal."],
 ];
 
 export class Cards {
@@ -143,7 +144,7 @@ export class Cards {
   numbersOf(id) {
     const found = this.numbers[id] || {};
     const shown = NUMBERS.filter(([what]) => found[what] !== undefined && found[what] !== 0);
-    return shown.map(([what, label, tone]) => ({ what, label, tone, value: told(found[what]) }));
+    return shown.map(([what, label, tone, means]) => ({ what, label, tone, means, value: told(found[what]) }));
   }
 }
 

@@ -161,7 +161,8 @@ export class Drawing {
     const y = height - 28;
     const strip = el("g", { class: "numbers", transform: `translate(0, ${y})` }, el("path", { class: "rule", d: `M0 0H${width}` }));
     let x = 12;
-    for (const { value, label, tone } of numbers) {
+    for (const { value: whole, label, tone } of numbers) {
+      const value = whole.replace("fewer than ", "<").replace("about ", "≈"); // of who is told no small counts
       const takes = wide(value, "600 12.5px") + wide(` ${label}`, "400 12.5px");
       if (x + takes > width - 8) break; // the rest is said by the card's title, and in the list
       strip.append(el("text", { x, y: 18, class: tone || "" }, el("tspan", { class: "n" }, value), ` ${label}`));

@@ -1,10 +1,18 @@
 // What stands beside the map: the form of the chosen step (panels.js keeps what is typed), or a step's numbers.
 import { same } from "./workflow-edits.js";
+import { NUMBERS } from "./workflow-cards.js";
 import { RULES, TRIGGER } from "./workflow-graph.js";
 
 // A part of the definition that one panel is about.
 function part({ trigger, reentry, exits, only, steps }, id) {
   return id === TRIGGER ? trigger : id === RULES ? { reentry, exits, only } : steps[id];
+}
+
+const capital = (word) => word[0].toUpperCase() + word.slice(1);
+
+// What each number on a card means, once for the whole map.
+export function legend(list) {
+  for (const [, label, , means] of NUMBERS) list.append(make("dt", capital(label)), make("dd", means));
 }
 
 function make(name, text, attributes = {}) {
@@ -64,8 +72,12 @@ export class Panel {
     const close = make("button", "", { type: "button", class: "button plain icon-only journey-panel-close", "data-act": "close", "aria-label": "Close" });
     close.append(this.journey.icon("close"));
     const title = make("h2", card.title, { tabindex: "-1" });
-    const list = make("dl", "", { class: "facts" });
-    for (const { label, value } of card.numbers || []) list.append(make("dt", label[0].toUpperCase() + label.slice(1)), make("dd", value));
+    const list = make("ul", "", { class: "unmarked stack tight" });
+    for (const { label, value, means } of card.numbers || []) {
+      const line = make("li", "");
+      line.append(make("strong", value), ` ${label}`, make("div", means, { class: "small soft" }));
+      list.append(line);
+    }
     const { people } = root.dataset;
     const href = people && id in draft.definition.steps && `${people}?step=${encodeURIComponent(id)}`;
     this.body.replaceChildren(close, title, make("p", card.summary), list, ...(href ? [make("a", "Who is here", { href })] : []));

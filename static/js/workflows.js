@@ -11,7 +11,7 @@ import { RULES, TRIGGER, incoming, key, places, placesOf, target } from "./workf
 import { Keys } from "./workflow-keys.js";
 import { layout } from "./workflow-layout.js";
 import { List } from "./workflow-list.js";
-import { Panel } from "./workflow-panel.js";
+import { Panel, legend } from "./workflow-panel.js";
 import { Pointer } from "./workflow-pointer.js";
 import { View } from "./workflow-view.js";
 
@@ -319,3 +319,4 @@ class Journey {
 }
 
 for (const root of document.querySelectorAll("[data-journey]")) new Journey(root);
+document.querySelectorAll("[data-legend]").forEach(legend);
