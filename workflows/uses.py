@@ -1,18 +1,46 @@
-"""Which journeys name something: an endpoint, an event. Few rows, opened one by one."""
+"""Which journeys name something: an endpoint, an event. Few rows, opened once and one by one."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q
 
 from workflows.language.definition import ByEvent, Definition, EventExit, SetAttribute, WaitEvent, WaitUntil, from_json
 from workflows.models import Enrolment, Workflow, WorkflowVersion
 
 
+class Running(NamedTuple):
+    """A version that is live or still has people on it. Of the journey only what pages say of it is read."""
+
+    version_id: UUID
+    workflow: Workflow
+    definition: Definition
+
+
+#: What this process opened last, replaced as a whole: threads share it. Versions never change.
+_known: dict[UUID, Definition] = {}
+
+
+def versions() -> list[Running]:
+    """What is live or still has people on it, of journeys that are not stopped. Three statements, two where nothing
+    was published since."""
+    global _known  # noqa: PLW0603  one for the process
+    inside = Enrolment.objects.filter(version=OuterRef("pk")).exclude(status=Enrolment.Status.LEFT)
+    found = WorkflowVersion.objects.filter(Q(state="LIVE") | Q(state="CLOSED") & Exists(inside))
+    pairs = list(found.exclude(workflow__state="STOPPED").order_by("pk").values_list("pk", "workflow_id"))
+    known = _known
+    if missing := [pk for pk, _ in pairs if pk not in known]:
+        new = WorkflowVersion.objects.filter(pk__in=missing).values_list("pk", "definition")
+        known = known | {pk: from_json(raw) for pk, raw in new}
+        _known = {pk: known[pk] for pk, _ in pairs}
+    workflows = Workflow.objects.defer("draft", "description").in_bulk({pk for _, pk in pairs})
+    return [Running(pk, workflows[workflow_id], known[pk]) for pk, workflow_id in pairs]
+
+
 def running() -> Iterator[tuple[Workflow, Definition]]:
-    """What is live or still has people on it, of journeys that are not stopped."""
-    inside = Enrolment.objects.exclude(status=Enrolment.Status.LEFT)
-    versions = WorkflowVersion.objects.filter(state__in=["LIVE", "CLOSED"]).exclude(workflow__state="STOPPED")
-    for version in versions.select_related("workflow"):
-        if version.state == WorkflowVersion.State.LIVE or inside.filter(version=version).exists():
-            yield version.workflow, from_json(version.definition)
+    """The journeys of these versions and what they do; one with several of them several times."""
+    return ((one.workflow, one.definition) for one in versions())
 
 
 def drawn() -> Iterator[tuple[Workflow, Definition]]:

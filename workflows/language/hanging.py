@@ -4,7 +4,7 @@ It goes from step to step, and from one journey to the next: by whom one has ent
 by the values it sets.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -42,21 +42,64 @@ class Touched(NamedTuple):
         return Touched(self.journeys | more.journeys, self.lists | more.lists, self.attributes | more.attributes)
 
 
+class Asks(NamedTuple):
+    """What something depends on: an open or a click itself, who is on lists, what attributes say."""
+
+    read: bool = False
+    lists: frozenset[UUID] = frozenset()
+    attributes: frozenset[str] = frozenset()
+    #: False: it may ask for something else another time: it names a segment, or a rule that cannot be read just now.
+    fixed: bool = True
+
+    def hangs(self, touched: Touched) -> bool:
+        return self.read or bool(self.lists & touched.lists) or bool(self.attributes & touched.attributes)
+
+
+class Shape(NamedTuple):
+    """What of a journey may hang on an open or a click, and what it changes: follows from its definition alone, where
+    all that it asks is fixed."""
+
+    entry: Asks
+    exits: Asks
+    #: Steps that ask something, and what may come after each.
+    steps: Mapping[str, Asks]
+    later: Mapping[str, frozenset[str]]
+    touches: Mapping[str, Touched]
+
+    @property
+    def fixed(self) -> bool:
+        return all(asks.fixed for asks in (self.entry, self.exits, *self.steps.values()))
+
+
 class Journey(NamedTuple):
     workflow: Workflow | None
     definition: d.Definition
+    shape: Shape
+
+
+#: Of the versions that ran last, replaced as a whole: threads share it. Versions never change.
+_shapes: dict[UUID, Shape] = {}
+
+
+def _others(workflow: Workflow | None, names: Names) -> list[Journey]:
+    """All other journeys that run."""
+    global _shapes  # noqa: PLW0603  one for the process
+    known, found = _shapes, uses.versions()
+    shapes = {one.version_id: known.get(one.version_id) or _shape(one.definition, names) for one in found}
+    _shapes = {version: shape for version, shape in shapes.items() if shape.fixed}
+    mine = workflow.pk if workflow is not None else None
+    return [Journey(one.workflow, one.definition, shapes[one.version_id]) for one in found if one.workflow.pk != mine]
 
 
 def problems(definition: d.Definition, names: Names, workflow: Workflow | None) -> Iterator[Problem]:
     """Mails and calls about health that would hang on one; and steps that would make those of other journeys do so."""
     reached = graph.reachable(definition)
-    own = Journey(workflow, definition)
     telling = [step for step, node in definition.steps.items() if step in reached and _reveals(node, names)]
     acting = [step for step, node in definition.steps.items() if step in reached and _touches(node) != Touched()]
     if not telling and not acting:
         return
-    others = [Journey(*one) for one in uses.running() if workflow is None or one[0].pk != workflow.pk]
-    hanging = _hanging(own, names, _spread([*others, own], names, Touched()))
+    own, others = Journey(workflow, definition, _shape(definition, names)), _others(workflow, names)
+    hanging = _hanging(own, _spread([*others, own], Touched()))
     for step in telling:
         if step in hanging:
             field = "template" if isinstance(definition.steps[step], d.Mail) else "attributes"
@@ -68,28 +111,23 @@ def problems(definition: d.Definition, names: Names, workflow: Workflow | None) 
 def _elsewhere(
     definition: d.Definition, names: Names, acting: Sequence[str], others: Sequence[Journey]
 ) -> Iterator[Problem]:
-    before = _spread(others, names, Touched())
-    telling = [(other, told) for other in others if (told := _telling(other))]
+    before = _spread(others, Touched())
     for step in acting:
         node = definition.steps[step]
-        after = _spread(others, names, before.also(_touches(node)))
-        for other, told in telling:
-            if told & (_hanging(other, names, after).keys() - _hanging(other, names, before).keys()):
+        after = _spread(others, before.also(_touches(node)))
+        newly = [(other, _hanging(other, after).keys() - _hanging(other, before).keys()) for other in others]
+        changed = [(other, steps) for other, steps in newly if steps]
+        if not changed:
+            continue
+        known = names.also_of([other.definition for other, _ in changed])
+        for other, steps in changed:
+            if any(_reveals(other.definition.steps[one], known) for one in steps):
                 assert other.workflow is not None
                 yield Problem(step, _FIELD[type(node)], _ELSEWHERE.format(other.workflow.name))
                 break
 
 
 _FIELD: dict[type, str] = {d.Enter: "workflow", d.ChangeList: "segment", d.SetAttribute: "attribute"}
-
-
-def _telling(journey: Journey) -> set[str]:
-    """Its steps that say something of somebody's health to somebody."""
-    steps = journey.definition.steps
-    if not any(isinstance(node, d.Mail | d.Webhook) for node in steps.values()):
-        return set()
-    names = Names.load(journey.definition)
-    return {step for step, node in steps.items() if _reveals(node, names)}
 
 
 def _reveals(node: d.AnyStep, names: Names) -> bool:
@@ -113,97 +151,122 @@ def _touches(node: d.AnyStep) -> Touched:
     return Touched()
 
 
-def _spread(journeys: Iterable[Journey], names: Names, touched: Touched) -> Touched:
+def _spread(journeys: Iterable[Journey], touched: Touched) -> Touched:
     """Everything that comes of it, through all of these journeys."""
-    journeys = list(journeys)
+    changing = [journey for journey in journeys if journey.shape.touches]
     while True:
         before = touched
-        for journey in journeys:
-            for step in _hanging(journey, names, touched):
-                touched = touched.also(_touches(journey.definition.steps[step]))
+        for journey in changing:
+            hanging = _hanging(journey, touched)
+            for step, touches in journey.shape.touches.items():
+                if step in hanging:
+                    touched = touched.also(touches)
         if touched == before:
             return touched
 
 
-def _hanging(journey: Journey, names: Names, touched: Touched) -> dict[str, str]:
+def _hanging(journey: Journey, touched: Touched) -> dict[str, str]:
     """For each step that depends on an open or a click: what it hangs on, in words."""
-    definition = journey.definition
-    if whole := _whole(journey, names, touched):
-        return dict.fromkeys(definition.steps, _OPEN.format(whole))
-    found, because = graph.edges(definition), dict[str, str]()
-    for step, node in definition.steps.items():
-        if _asks(node, names, touched):
-            for later in graph.after_step(found, step):
-                because.setdefault(later, _OPEN.format(f"step “{node.name or step}” before it asks for one"))
+    steps, shape = journey.definition.steps, journey.shape
+    if whole := _whole(journey, touched):
+        return dict.fromkeys(steps, _OPEN.format(whole))
+    because: dict[str, str] = {}
+    for step, asks in shape.steps.items():
+        if asks.hangs(touched):
+            for later in shape.later[step]:
+                because.setdefault(later, _OPEN.format(f"step “{steps[step].name or step}” before it asks for one"))
     return because
 
 
-def _whole(journey: Journey, names: Names, touched: Touched) -> str:
+def _whole(journey: Journey, touched: Touched) -> str:
     """How the whole journey hangs on one; "": it does not."""
-    definition = journey.definition
-    if isinstance(definition.trigger, d.ByEngagement):
+    if isinstance(journey.definition.trigger, d.ByEngagement):
         return "one lets people in"
     if journey.workflow is not None and journey.workflow.pk in touched.journeys:
         return "another journey has people enter because of one"
-    if _lets_in(definition.trigger, names, touched) or _about(definition.only, names, touched):
+    if journey.shape.entry.hangs(touched):
         return "who may enter depends on one"
-    if any(_exit(way, names, touched) for way in definition.exits):
+    if journey.shape.exits.hangs(touched):
         return "an exit of the journey asks for one"
     return ""
 
 
-def _lets_in(trigger: d.AnyTrigger, names: Names, touched: Touched) -> bool:
+# -- the shape of one -------------------------------------------------------------------------------------------------
+
+
+def _shape(definition: d.Definition, names: Names) -> Shape:
+    asking = {step: asks for step, node in definition.steps.items() if (asks := _asks(node, names)) != Asks()}
+    found = graph.edges(definition)
+    return Shape(
+        _all([_lets_in(definition.trigger, names), _about(definition.only, names)]),
+        _all(_exit(way, names) for way in definition.exits),
+        asking,
+        {step: frozenset(graph.after_step(found, step)) for step in asking},
+        {step: touches for step, node in definition.steps.items() if (touches := _touches(node)) != Touched()},
+    )
+
+
+def _all(asked: Iterable[Asks]) -> Asks:
+    found = Asks()
+    for one in asked:
+        found = Asks(
+            found.read or one.read,
+            found.lists | one.lists,
+            found.attributes | one.attributes,
+            found.fixed and one.fixed,
+        )
+    return found
+
+
+def _lets_in(trigger: d.AnyTrigger, names: Names) -> Asks:
     match trigger:
         case d.BySegment():
-            return _about(_in(trigger.segment), names, touched)
+            return _about(_in(trigger.segment), names)
         case d.ByAttribute():
-            return trigger.attribute in touched.attributes
+            return Asks(attributes=frozenset({trigger.attribute}))
         case d.ByDate():
-            return trigger.moment.attribute in touched.attributes
-    return False
+            return Asks(attributes=frozenset({trigger.moment.attribute}))
+    return Asks()
 
 
-def _exit(way: d.AnyExit, names: Names, touched: Touched) -> bool:
+def _exit(way: d.AnyExit, names: Names) -> Asks:
     match way:
         case d.GoalExit():
-            return _about(way.rule, names, touched)
+            return _about(way.rule, names)
         case d.SegmentLeft():
-            return _about(_in(way.segment), names, touched)
-    return False
+            return _about(_in(way.segment), names)
+    return Asks()
 
 
-def _asks(node: d.AnyStep, names: Names, touched: Touched) -> bool:
+def _asks(node: d.AnyStep, names: Names) -> Asks:
     match node:
         case d.BranchMail():
-            return bool({"opened", "clicked"} & set(node.cases))
+            return Asks(read=bool({"opened", "clicked"} & set(node.cases)))
         case d.Branch():
-            return any(_about(case.rule, names, touched) for case in node.cases)
+            return _all(_about(case.rule, names) for case in node.cases)
         case d.Goal():
-            return _about(node.rule, names, touched)
+            return _about(node.rule, names)
         case d.WaitEvent() if node.attribute:
-            return node.attribute in touched.attributes
-    return False
+            return Asks(attributes=frozenset({node.attribute}))
+    return Asks()
 
 
 def _in(segment: object) -> object:
     return {"version": VERSION, "root": {"all": [{"segment": str(segment), "op": "in"}]}}
 
 
-def _about(raw: object, names: Names, touched: Touched) -> bool:
+def _about(raw: object, names: Names) -> Asks:
+    """What a rule asks for."""
     if raw is None:
-        return False
+        return Asks()
     try:
-        clauses = clauses_of(names.rule(raw).root)
+        clauses = list(clauses_of(names.rule(raw).root))
     except RuleError:
-        return False
-    for clause in clauses:
-        match clause:
-            case Engaged():
-                found = clause.event in ("opened", "clicked")
-            case InSegment():
-                found = clause.segment in touched.lists
-            case _:
-                found = isinstance(clause, About) and clause.attribute in touched.attributes
-        if found:
-            return True
-    return False
+        return Asks(fixed=False)
+    lists = frozenset(clause.segment for clause in clauses if isinstance(clause, InSegment))
+    return Asks(
+        any(isinstance(clause, Engaged) and clause.event in ("opened", "clicked") for clause in clauses),
+        lists,
+        frozenset(clause.attribute for clause in clauses if isinstance(clause, About)),
+        not lists,
+    )

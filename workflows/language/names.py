@@ -2,8 +2,8 @@
 
 import json
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 from uuid import UUID
 
@@ -121,6 +121,13 @@ class Names:
         """What triggers name, of whatever journeys: for lists. A fixed number of statements."""
         attributes = {attribute.key: attribute for attribute in Attribute.objects.filter(removed_at=None)}
         return cls(catalogs.load(), attributes, events=_events())
+
+    def also_of(self, definitions: Iterable[d.Definition]) -> "Names":
+        """With the templates of these journeys: what their mails and calls say. A statement or two for all of them."""
+        steps = [step for definition in definitions for step in definition.steps.values()]
+        wanted = {step.template for step in steps if isinstance(step, d.Mail) and step.template}
+        more = _templates(wanted - self.templates.keys(), list(self.attributes.values()))
+        return replace(self, templates={**self.templates, **more})
 
     def event(self, name: str) -> Event | None:
         return self.events.get(name.strip().lower())
