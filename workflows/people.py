@@ -71,12 +71,11 @@ def lines(workflow: Workflow, rows: Sequence[Enrolment]) -> list[Line]:
     """Where they are and why, in words. A fixed number of statements."""
     names = masked(row.contact_id for row in rows)
     versions = WorkflowVersion.objects.in_bulk({row.version_id for row in rows})
-    definitions = {pk: from_json(version.definition) for pk, version in versions.items()}
+    titles = {pk: words.titles(from_json(version.definition)) for pk, version in versions.items()}
     causes = _causes(rows)
     found = []
     for row in rows:
-        step = definitions[row.version_id].steps.get(row.step)
-        title = words.step_title(step) if step is not None else row.step
+        title = titles[row.version_id].get(row.step, row.step)
         trouble = troubles.said(row.trouble, causes.get(row.pk, ""))
         why = trouble if row.trouble else words.left_label(row.left_because)
         found.append(Line(row, names.get(row.contact_id, "Deleted contact"), title, why))
@@ -121,12 +120,16 @@ class _Told:
         self.definitions: dict[UUID, Definition] = {
             pk: from_json(version.definition) for pk, version in self.versions.items()
         }
+        self._titles = {pk: words.titles(definition) for pk, definition in self.definitions.items()}
         self._names: dict[UUID, Names] = {}
 
     def names(self, version_id: UUID) -> Names:
         if version_id not in self._names:
             self._names[version_id] = Names.load(self.definitions[version_id])
         return self._names[version_id]
+
+    def title(self, version_id: UUID, step: str) -> str:
+        return self._titles.get(version_id, {}).get(step, step)
 
     def step(self, version_id: UUID, step: str) -> AnyStep | None:
         definition = self.definitions.get(version_id)
@@ -166,7 +169,7 @@ def _stay(row: Transition, told: _Told, sent: dict[UUID, Delivery], moved: Moved
         clause = words.way_reason(step, row.way, told.names(row.version_id))
     return Stay(
         icon=_icon(step),
-        title=words.step_title(step) if step is not None else row.step,
+        title=told.title(row.version_id, row.step),
         kind=words.kind_title(step) if step is not None else "",
         arrived_at=row.arrived_at,
         at=row.at,
@@ -185,7 +188,7 @@ def _here(row: Enrolment, told: _Told, sent: dict[UUID, Delivery], moved: Moved 
     mail = sent.get(row.awaits) if row.awaits else None
     return Stay(
         icon=_icon(step),
-        title=words.step_title(step) if step is not None else row.step,
+        title=told.title(row.version_id, row.step),
         kind=words.kind_title(step) if step is not None else "",
         arrived_at=row.since,
         at=None,
@@ -216,9 +219,8 @@ def waits_for(row: Enrolment, step: AnyStep | None, told: _Told) -> str:
 def _moved(moved: Moved | None, told: _Told) -> str:
     if moved is None or moved.from_version not in told.versions:
         return ""
-    step = told.step(moved.from_version, moved.from_step)
     number = told.versions[moved.from_version].number
-    return f"Moved here from “{words.step_title(step) if step else moved.from_step}” of version {number}"
+    return f"Moved here from “{told.title(moved.from_version, moved.from_step)}” of version {number}"
 
 
 def _icon(step: AnyStep | None) -> str:

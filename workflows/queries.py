@@ -152,6 +152,7 @@ def _mails(version: WorkflowVersion, definition: Definition, names: Names) -> li
     people = [who for who in all_personas() if who.key in SHOWN]
     shown: dict[UUID, list[Preview]] = {}
     found = []
+    titles = words.titles(definition)
     for key in order(definition):
         step = definition.steps[key]
         if not isinstance(step, Mail) or key not in frozen:
@@ -166,7 +167,7 @@ def _mails(version: WorkflowVersion, definition: Definition, names: Names) -> li
         found.append(
             MailShown(
                 key,
-                words.step_title(step),
+                titles[key],
                 mail,
                 shown[mail.pk],
                 topic or "none",

@@ -18,7 +18,7 @@ from delivery.queries import Ends
 from delivery.reasons import words as reason_words
 from tracking import queries as tracking
 from tracking.queries import Returned
-from workflows.language import graph, words
+from workflows.language import words
 from workflows.language.definition import Mail, from_json
 from workflows.models import VersionMail, Workflow, WorkflowVersion
 
@@ -87,12 +87,13 @@ def of_mails(workflow: Workflow, *, version: int | None = None) -> list[MailResu
     results: dict[str, MailResult] = {}
     for at, one in enumerate(versions):
         definition = from_json(one.definition)
-        place = {step: n for n, step in enumerate(graph.order(definition))}
+        titles = words.titles(definition)
+        place = {step: n for n, step in enumerate(titles)}
         for mail in sorted(mails.get(one.pk, ()), key=lambda mail: place.get(mail.step, len(place))):
             step = definition.steps[mail.step]
             assert isinstance(step, Mail)
             if mail.step not in results:
-                results[mail.step] = MailResult(mail.step, words.step_title(step), current=at == 0)
+                results[mail.step] = MailResult(mail.step, titles[mail.step], current=at == 0)
             _add(results[mail.step], one, mail, step, ends[mail.pk], back[mail.pk])
             if words.has_goal(definition):
                 results[mail.step].reached = (results[mail.step].reached or 0) + reached.get((one.pk, mail.step), 0)

@@ -7,7 +7,7 @@ from django import forms
 
 from segments.models import Segment
 from workflows.language.definition import Definition
-from workflows.language.words import step_title
+from workflows.language.words import titles
 from workflows.steering import LONGEST_SPREAD_HOURS
 from workflows.versions.mapping import FINISHES, Inside, suggest
 
@@ -50,7 +50,7 @@ class PlanForm(forms.Form):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.groups = list(inside)
-        steps = [(key, f"to “{step_title(step)}”") for key, step in new.steps.items()]
+        steps = [(key, f"to “{title}”") for key, title in titles(new).items()]
         for group in self.groups:
             self.fields[_field(group)] = forms.ChoiceField(
                 choices=[("", "Finish on their version"), *steps, (LEAVES, "Leave the journey")],

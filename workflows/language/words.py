@@ -1,11 +1,13 @@
 """How a journey reads: titles, summaries and ways out for canvas, lists and the path of a person. Pure."""
 
+from collections import Counter
 from collections.abc import Sequence
 from uuid import UUID
 
 from accounts.policy import Role
 from core.sensitivity import Sensitivity
 from workflows.language import definition as d
+from workflows.language import graph
 from workflows.language.names import Names
 from workflows.step import Left, Note
 
@@ -88,6 +90,17 @@ def kind_title(step: d.AnyStep) -> str:
 def step_title(step: d.AnyStep) -> str:
     """What the step is called, or what it does."""
     return step.name or kind_title(step)
+
+
+def titles(definition: d.Definition) -> dict[str, str]:
+    """What each step is called, in the order of reading; those called alike with their place in it, as on the map."""
+    order = graph.order(definition)
+    called = {step: step_title(definition.steps[step]) for step in order}
+    often = Counter(called.values())
+    return {
+        step: f"{called[step]} (step {n})" if often[called[step]] > 1 else called[step]
+        for n, step in enumerate(order, 1)
+    }
 
 
 def step_summary(step: d.AnyStep, names: Names) -> str:  # noqa: PLR0911, PLR0912  one case a kind

@@ -84,7 +84,7 @@ def _checked(workflow: Workflow, definition: Definition) -> None:
     if wrong:
         first = wrong[0]
         step = definition.steps.get(first.step)
-        where = f"“{words.step_title(step)}”: " if step is not None else ""
+        where = f"“{words.titles(definition)[first.step]}”: " if step is not None else ""
         more = f" And {len(wrong) - 1} more." if len(wrong) > 1 else ""
         raise BadDefinition(f"This cannot be published yet. {where}{first.text}{more}", wrong)
 

@@ -76,7 +76,7 @@ def _leaving(foretold: Iterable[Fate]) -> int:
 
 
 def _title(definition: Definition, step: str) -> str:
-    return words.step_title(definition.steps[step]) if step in definition.steps else step
+    return words.titles(definition).get(step, step)
 
 
 def _ends(definition: Definition, fate: Fate) -> list[End]:

@@ -105,8 +105,8 @@ def _held(workflow: Workflow, version: WorkflowVersion | None) -> str:
 
 
 def _told(definition: Definition, problems: list[checks.Problem]) -> list[tuple[str, str]]:
-    steps = definition.steps
-    return [(words.step_title(steps[one.step]) if one.step in steps else "", one.text) for one in problems]
+    steps = words.titles(definition)
+    return [(steps.get(one.step, ""), one.text) for one in problems]
 
 
 @may(Action.WORKFLOWS_NUMBERS)

@@ -42,7 +42,7 @@ def people_list(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
     found = people.on(workflow, status=status, version=version.pk if version else None, step=step)
     page = Bounded(found, PER_PAGE).get_page(request.GET.get("page"))
     shown = version or queries.shown_version(workflow)
-    steps = from_json(shown.definition).steps if shown else {}
+    steps = words.titles(from_json(shown.definition)) if shown else {}
     return show(
         request,
         "people",
@@ -51,7 +51,7 @@ def people_list(request: StaffRequest, workflow_id: UUID) -> HttpResponse:
         lines=people.lines(workflow, list(page.object_list)),
         filters={"status": status, "step": step, "version": number},
         statuses=[("inside", "On the journey"), *Enrolment.Status.choices[1:]],
-        steps=[(key, words.step_title(one)) for key, one in steps.items()],
+        steps=list(steps.items()),
         versions=versions,
         filtered=bool(status or step or version),
     )

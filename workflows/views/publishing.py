@@ -81,7 +81,7 @@ def _enters(definition: Definition, names: Names) -> dict[str, Any]:
 
 
 def _title(definition: Definition, step: str) -> str:
-    return words.step_title(definition.steps[step]) if step in definition.steps else ""
+    return words.titles(definition).get(step, "")
 
 
 def _rows(form: PlanForm, olds: dict[Any, Definition]) -> list[dict[str, Any]]:
