@@ -28,7 +28,7 @@ class RuleError(DomainError):
         self.problems = problems
         self.path, self.message = problems[0].path, str(problems[0])
         more = len(problems) - 1
-        rest = "" if not more else f" And {more} more such clause{'s' if more > 1 else ''}."
+        rest = "" if not more else f" And {more} more such condition{'s' if more > 1 else ''}."
         super().__init__(self.message + rest)
 
     @property

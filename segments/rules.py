@@ -100,13 +100,13 @@ class _Parser:
             self._refuse(extra[0][:60], "", f"A rule has no part {shown(extra[0])}.")
             return None
         if not (isinstance(raw["root"], dict) and set(raw["root"]) & set(MATCHES)):
-            self._refuse("root", "", "The root of a rule is a group: all, any or none of its clauses.")
+            self._refuse("root", "", "The root of a rule is a group: all, any or none of its conditions.")
             return None
         root = self._node(raw["root"], "root", ())
         return Rule(root) if isinstance(root, Group) else None
 
     def _node(self, raw: object, path: str, place: tuple[int, ...]) -> Node | None:
-        clause = f"Clause {'.'.join(map(str, place))}" if place else ""
+        clause = f"Condition {'.'.join(map(str, place))}" if place else ""
         if not isinstance(raw, dict):
             self._refuse(path, clause, "This is neither a condition nor a group.")
             return None
@@ -121,7 +121,7 @@ class _Parser:
     def _group(self, raw: object, match: Match, path: str, place: tuple[int, ...], clause: str) -> Group | None:
         path = f"{path}.{match}"
         if not isinstance(raw, list):
-            self._refuse(path, clause, "A group holds a list of clauses.")
+            self._refuse(path, clause, "A group holds a list of conditions.")
             return None
         if not raw:
             message = "This group is empty. Add a condition or remove the group." if place else _NOTHING_NAMED
@@ -134,7 +134,7 @@ class _Parser:
         for n, item in enumerate(raw):
             # More than is allowed is not even read.
             if beyond := self._beyond():
-                self._refuse(f"{path}[{n}]", f"Clause {'.'.join(map(str, (*place, n + 1)))}", beyond)
+                self._refuse(f"{path}[{n}]", f"Condition {'.'.join(map(str, (*place, n + 1)))}", beyond)
                 break
             node = self._node(item, f"{path}[{n}]", (*place, n + 1))
             if node is not None:

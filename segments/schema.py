@@ -150,7 +150,7 @@ def json_schema() -> dict[str, Any]:
         "title": "Carillon segment rule",
         "description": (
             "Who is in the audience. A condition on a missing value is false; `is_empty` asks for missing values; "
-            "`none` holds where no clause in it does. A coded list, a topic and a mailing are never missing."
+            "`none` holds where no condition in it does. A coded list, a topic and a mailing are never missing."
         ),
         **_object({"version": {"const": VERSION}, "root": {"$ref": "#/$defs/group"}}),
         "$defs": {

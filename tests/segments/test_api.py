@@ -160,7 +160,7 @@ def test_a_circle_is_refused_with_its_clause(machine: Machine) -> None:
     two = machine.ask("post", "", {"name": "B", "rule": rule({"segment": one["id"], "op": "in"})}, 201)
     circle = {"name": "A", "rule": rule(is_("state", "MA"), {"any": [{"segment": two["id"], "op": "not_in"}]})}
     error = machine.ask("put", f"/{one['id']}", circle, 400)["error"]
-    assert error["message"].startswith("Clause 2.1: A segment cannot be part of itself")
+    assert error["message"].startswith("Condition 2.1: A segment cannot be part of itself")
     assert error["fields"]["rule"][0]["path"] == "root.all[1].any[0]"
 
 

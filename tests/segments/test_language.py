@@ -219,22 +219,22 @@ def test_a_circle_is_refused_whichever_way_round_and_the_clause_named() -> None:
     is_a = {"attribute": "t", "op": "is", "value": "a"}
     catalog = catalog_of(a=rule(is_a), b=rule(within(A)), c=rule(is_a, {"any": [within(B, "not_in")]}))
     for saved, raw in ((A, within(A)), (A, within(B)), (A, within(C)), (B, within(C))):
-        with pytest.raises(RuleError, match=r"Clause 2\.1: A segment cannot be part of itself"):
+        with pytest.raises(RuleError, match=r"Condition 2\.1: A segment cannot be part of itself"):
             parse(rule(is_a, {"none": [raw]}), catalog, saving=saved)
         parse(rule(is_a, {"none": [raw]}), catalog)
     # Two people saved at the same time.
     both = catalog_of(a=rule(within(B)), b=rule(within(A)))
-    with pytest.raises(RuleError, match="Clause 1: A segment cannot be part of itself"):
+    with pytest.raises(RuleError, match="Condition 1: A segment cannot be part of itself"):
         parse(rule(within(A)), both)
 
 
 def test_what_a_named_segment_may_not_be() -> None:
     is_a = {"attribute": "t", "op": "is", "value": "a"}
     archived = replace(catalog_of(a=rule(is_a)).segments[A], archived=True)
-    with pytest.raises(RuleError, match="Clause 1: The segment named here is archived"):
+    with pytest.raises(RuleError, match="Condition 1: The segment named here is archived"):
         parse(rule(within(A)), replace(make.CATALOG, segments={A: archived}))
     broken = catalog_of(a=rule(is_a, {"attribute": "hair", "op": "is", "value": "x"}))
-    with pytest.raises(RuleError, match=r"Clause 1: The segment named here needs attention\. Clause 2: There"):
+    with pytest.raises(RuleError, match=r"Condition 1: The segment named here needs attention\. Condition 2: There"):
         parse(rule(within(A)), broken)
 
 
@@ -274,7 +274,7 @@ def test_a_named_segment_brings_its_people_its_tier_and_its_fields() -> None:
     named = parse(rule(is_("last_name", "Lee"), within(diabetic.pk)))
     assert queries.mixes_identifiers_with_health(named, catalogs.load())
     outer = commands.create(name="Outer", rule=asked, by=SYSTEM)
-    with pytest.raises(RuleError, match="Clause 1: A segment cannot be part of itself"):
+    with pytest.raises(RuleError, match="Condition 1: A segment cannot be part of itself"):
         commands.edit(diabetic, name="Diabetic", rule=rule(within(outer.pk)), by=SYSTEM)
 
 

@@ -54,35 +54,35 @@ BAD: list[tuple[Any, str]] = [
     ({"version": 2, "root": {"all": []}}, "names nothing yet"),
     ({"version": 2, "root": {"all": {}}}, "A group holds a list"),
     ({"version": 2, "root": {"all": [IS_A], "any": [IS_A]}}, "exactly one of all, any and none"),
-    (one({"any": []}), "Clause 2: This group is empty"),
-    (one({"none": None}), "Clause 2: A group holds a list"),
-    (one({"any": [IS_A, 7]}), "Clause 2.2: This is neither"),
-    (one(None), "Clause 2: This is neither"),
-    (one({}), "Clause 2: Choose what"),
-    (one({"attribute": "t", "topic": str(make.TOPICS[0])}), "Clause 2: A condition is about one thing"),
+    (one({"any": []}), "Condition 2: This group is empty"),
+    (one({"none": None}), "Condition 2: A group holds a list"),
+    (one({"any": [IS_A, 7]}), "Condition 2.2: This is neither"),
+    (one(None), "Condition 2: This is neither"),
+    (one({}), "Condition 2: Choose what"),
+    (one({"attribute": "t", "topic": str(make.TOPICS[0])}), "Condition 2: A condition is about one thing"),
     (deep(9), "nested more than 8 deep"),
     (deep(1000), "nested more than 8 deep"),
-    ({"version": 2, "root": {"all": [IS_A] * 10_000}}, "Clause 1001: A rule has at most 1,000 conditions"),
-    ({"version": 2, "root": {"all": [{"any": [IS_A] * 600}] * 2}}, "Clause 2.401: A rule has at most 1,000"),
-    (asks("hair", "is", "red"), "Clause 2: There is no attribute “hair”"),
-    (asks("gone", "is", "x"), "Clause 2: The attribute “Gone” was removed on 01 Mar 2026"),
-    (asks(["t"], "is", "x"), "Clause 2: Choose an attribute"),
-    (asks("", "is", "x"), "Clause 2: Choose an attribute"),
-    (asks("t", "sounds_like", "a"), "Clause 2 (T): T cannot be asked “sounds_like”. It can be asked: is, "),
-    (asks("t", "matches", "(a+)+$"), "Clause 2 (T): This pattern repeats what may already repeat without end"),
-    (asks("t", "matches", "(.*a){12}"), "Clause 2 (T): This pattern repeats what may already repeat without end"),
-    (asks("t", "matches", r"(a)\1"), "Clause 2 (T): References back"),
-    (asks("t", "matches", "(?=a)"), "Clause 2 (T): Groups with (?"),
+    ({"version": 2, "root": {"all": [IS_A] * 10_000}}, "Condition 1001: A rule has at most 1,000 conditions"),
+    ({"version": 2, "root": {"all": [{"any": [IS_A] * 600}] * 2}}, "Condition 2.401: A rule has at most 1,000"),
+    (asks("hair", "is", "red"), "Condition 2: There is no attribute “hair”"),
+    (asks("gone", "is", "x"), "Condition 2: The attribute “Gone” was removed on 01 Mar 2026"),
+    (asks(["t"], "is", "x"), "Condition 2: Choose an attribute"),
+    (asks("", "is", "x"), "Condition 2: Choose an attribute"),
+    (asks("t", "sounds_like", "a"), "Condition 2 (T): T cannot be asked “sounds_like”. It can be asked: is, "),
+    (asks("t", "matches", "(a+)+$"), "Condition 2 (T): This pattern repeats what may already repeat without end"),
+    (asks("t", "matches", "(.*a){12}"), "Condition 2 (T): This pattern repeats what may already repeat without end"),
+    (asks("t", "matches", r"(a)\1"), "Condition 2 (T): References back"),
+    (asks("t", "matches", "(?=a)"), "Condition 2 (T): Groups with (?"),
     (asks("t", "matches", "a{1001}"), "counts to more than 1,000"),
     (asks("t", "matches", "(a{50}){50}"), "counts to more than 1,000"),
     (asks("t", "matches", "a" * 201), "longer than 200"),
-    (asks("t", "matches", "(a"), "Clause 2 (T): A group is not closed"),
-    (asks("t", "matches", 5), "Clause 2 (T): This must be a text"),
+    (asks("t", "matches", "(a"), "Condition 2 (T): A group is not closed"),
+    (asks("t", "matches", 5), "Condition 2 (T): This must be a text"),
     (asks("t", "age_between", 3), "cannot be asked “age_between”"),
     (asks("t", ["is"], "a"), "cannot be asked"),
     (asks("t", {"$ne": 1}, "a"), "cannot be asked"),
     (asks("t", None, "a"), "Choose a comparison"),
-    (asks("t", "is"), "Clause 2 (T): Enter a text"),
+    (asks("t", "is"), "Condition 2 (T): Enter a text"),
     (asks("t", "is", "  "), "Enter a text"),
     (asks("t", "is", 5), "This must be a text"),
     (asks("t", "is", {"$gt": ""}), "This must be a text"),
@@ -93,7 +93,7 @@ BAD: list[tuple[Any, str]] = [
     (asks("t", "one_of", "a"), "must be a list"),
     (asks("t", "one_of", ["a"] * 50_001), "more than 50,000 values"),
     (asks("k", "has", ["E11"] * 1001), "more than 1,000 values"),
-    ({"version": 2, "root": {"all": [MUCH, MUCH, IS_A]}}, "Clause 3: The texts of a rule take at most 4 MB"),
+    ({"version": 2, "root": {"all": [MUCH, MUCH, IS_A]}}, "Condition 3: The texts of a rule take at most 4 MB"),
     (asks("t", "one_of", ["a", None]), "Enter a text"),
     (asks("t", "is", "a", when="ever"), "no part “when”"),
     (asks("t", "is_empty", "a"), "no part “value”"),
@@ -134,7 +134,7 @@ BAD: list[tuple[Any, str]] = [
     (asks("d", "age_between", {"from": 9, "to": 8}), "first age is greater"),
     (asks("b", "is", "yes"), "yes or no"),
     (asks("b", "is", 1), "yes or no"),
-    (asks("c", "one_of", ["Cigna"]), "Clause 2 (C): This is not one of the choices of C"),
+    (asks("c", "one_of", ["Cigna"]), "Condition 2 (C): This is not one of the choices of C"),
     (asks("c", "is", 3), "not one of the choices"),
     (asks("c", "one_of", None), "Choose at least one value"),
     (asks("k", "has", []), "Choose at least one code"),
@@ -150,8 +150,8 @@ BAD: list[tuple[Any, str]] = [
     (asks("k", "has", ["E11"], when={}), '"when" is'),
     (asks("k", "has", ["E11"], when=None), '"when" is'),
     (asks("k", "has", ["E11"], when={"between": {"from": "x", "to": "y"}}), "YYYY-MM-DD"),
-    (one({"topic": "news", "op": "opted_in"}), "Clause 2: This is not an id"),
-    (one({"topic": 3, "op": "opted_in"}), "Clause 2: This is not an id"),
+    (one({"topic": "news", "op": "opted_in"}), "Condition 2: This is not an id"),
+    (one({"topic": 3, "op": "opted_in"}), "Condition 2: This is not an id"),
     (one({"topic": str(uuid4()), "op": "opted_in"}), "There is no such topic"),
     (one({"topic": str(make.TOPICS[0]), "op": "maybe"}), "A topic can be asked"),
     (one({"topic": str(make.TOPICS[0]), "op": ["opted_in"]}), "A topic can be asked"),
@@ -176,8 +176,8 @@ BAD: list[tuple[Any, str]] = [
     (one({"sample": {"percent": 0}}), "more than 0 and at most 100"),
     (one({"sample": {"percent": 100.5}}), "more than 0 and at most 100"),
     (one({"sample": {"percent": 5, "seed": -1}}), "the number of the lot from 0 to"),
-    (one({"segment": str(uuid4()), "op": "in"}), "Clause 2: There is no such segment"),
-    (one({"segment": "x", "op": "in"}), "Clause 2: This is not an id"),
+    (one({"segment": str(uuid4()), "op": "in"}), "Condition 2: There is no such segment"),
+    (one({"segment": "x", "op": "in"}), "Condition 2: This is not an id"),
     (one({"segment": str(make.SEGMENTS[0]), "op": "within"}), "“in” a segment or “not_in” it"),
 ]
 
@@ -195,7 +195,7 @@ def test_a_rule_that_went_stale_says_so_without_a_value_or_a_name() -> None:
     topic = uuid4()
     catalog = replace(make.CATALOG, removed_topics={topic: date(2026, 3, 1)})
     stale = [asks("c", "one_of", ["xq-canary"]), one({"topic": str(topic), "op": "opted_in"})]
-    for rule, says in zip(stale, ["choices of C", "Clause 2: Its topic was removed on 01 Mar 2026"], strict=True):
+    for rule, says in zip(stale, ["choices of C", "Condition 2: Its topic was removed on 01 Mar 2026"], strict=True):
         with pytest.raises(RuleError, match=says) as refused:
             parse(rule, catalog)
         assert "canary" not in str(refused.value)
@@ -206,10 +206,10 @@ def test_every_problem_is_found_at_once_and_placed() -> None:
     with pytest.raises(RuleError) as refused:
         parse(rule, make.CATALOG)
     assert [(p.path, p.clause) for p in refused.value.problems] == [
-        ("root.any[0].all[1]", "Clause 1.2 (N)"),
-        ("root.any[1]", "Clause 2"),
+        ("root.any[0].all[1]", "Condition 1.2 (N)"),
+        ("root.any[1]", "Condition 2"),
     ]
-    assert "And 1 more such clause." in str(refused.value)
+    assert "And 1 more such condition." in str(refused.value)
 
 
 json_like = st.recursive(

@@ -98,7 +98,7 @@ def test_a_refused_save_keeps_everything_typed_and_names_the_clause(marketer: Cl
         "r-1-0.to": "80",
     }
     page = text(marketer.post(reverse("segments:new"), typed))
-    assert "Clause 2.1 (Birth date): Enter an age in years as a whole number." in page
+    assert "Condition 2.1 (Birth date): Enter an age in years as a whole number." in page
     assert 'value="seventy"' in page
     assert 'value="In Massachusetts"' in page
     assert 'value="MA"' in page
@@ -241,7 +241,7 @@ def test_a_segment_on_a_removed_attribute_shows_what_to_mend(marketer: Client) -
     Attribute.objects.filter(key="plan").update(removed_at="2026-03-01T00:00Z")
     assert "Needs attention" in text(marketer.get(reverse("segments:list")))
     page = text(marketer.get(reverse("segments:detail", args=[segment.pk])))
-    assert "Clause 1: The attribute “Plan” was removed on 01 Mar 2026" in page
+    assert "Condition 1: The attribute “Plan” was removed on 01 Mar 2026" in page
     assert "was removed" in text(marketer.post(reverse("segments:count", args=[segment.pk])))
     page = text(marketer.get(reverse("segments:edit", args=[segment.pk])))
     assert "Plan (removed)" in page

@@ -20,7 +20,7 @@ TRIGGERS: Choices = [
     ("segment", "Somebody enters or leaves a segment"),
     ("attribute", "A value changes"),
     ("consent", "Consent is given or withdrawn"),
-    ("engaged", "Somebody opens or clicks in a mailing"),
+    ("engaged", "Somebody opens a campaign or clicks in it"),
     ("sent", "A campaign was sent to them"),
     ("manual", "Only by hand, by a list, by the API or from another journey"),
 ]
