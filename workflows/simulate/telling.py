@@ -51,7 +51,7 @@ def tried(found: Mapping[str, Any], names: Names) -> Iterator[str]:
         field = why.removeprefix("missing:")
         said = "the template cannot be filled" if field == why else f"there is no “{_field(field, names)}”"
         yield f"{count:,} of {found['tried']:,} tried: {said}."
-    for field, count in found["lacking"].items():
+    for field, count in found["lacking"].items() if found["tried"] < found["people"] else ():
         yield f"{count:,} of all {found['people']:,} have no “{_field(field, names)}”."
 
 

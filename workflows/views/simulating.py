@@ -198,6 +198,7 @@ def simulation_person(request: StaffRequest, workflow_id: UUID, simulation_id: U
     stops = paths.read(simulation, contact.number, simulation.result["words"])
     context["path"] = path = told.path(stops)
     context["clauses"] = any(line["clause"] for line in path)
+    context["inside"] = bool(stops) and stops[0].arrived_at < told.settings.start
     context["times"] = len({stop.sequence for stop in stops})
     # Which clause held says something of their health.
     revealed = reveals.lately(contact_id, by=request.user)
