@@ -407,7 +407,7 @@ def journey_about(sensitivity: Sensitivity) -> dict[str, Json]:
     """One trigger of each kind about something of this sensitivity."""
     attribute("day", Kind.DATE, sensitivity=sensitivity)
     event_type(sensitivity=sensitivity)
-    segment = SegmentFactory(tier=sensitivity)
+    segment = SegmentFactory(rule=rule({"attribute": "day", "op": "is_empty"}), tier=sensitivity)
     return {
         "segment": {"kind": "segment", "segment": str(segment.pk)},
         "attribute": {"kind": "attribute", "attribute": "day"},
