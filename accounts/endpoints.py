@@ -60,6 +60,7 @@ class Endpoint(GenericAPIView):  # type: ignore[type-arg]
     def checked(self, serializer: type[BaseSerializer[Any]], **kwargs: Any) -> Any:
         """The validated body, or 400 with what is wrong by field."""
         found = serializer(data=self.request.data, **kwargs)
+        found.error_messages["invalid"] = "The body has to be one JSON object."
         found.is_valid(raise_exception=True)
         return found.validated_data
 
