@@ -11,7 +11,7 @@ from content.models import TemplateVersion
 from content.preview import Preview, all_personas, preview
 from segments import queries as segments
 from segments.errors import RuleError
-from workflows.language import words
+from workflows.language import naming, words
 from workflows.language.definition import AnyStep, Branch, Definition, Mail, Moment, SetAttribute, from_json, ways_out
 from workflows.language.graph import order
 from workflows.language.names import Names
@@ -134,7 +134,7 @@ def review(version: WorkflowVersion) -> Review:
 def fields_of(definition: Definition) -> list[str]:
     """Keys of the attributes that let in, sort and take out people."""
     keys: set[str] = set()
-    for rule in approval.rules_of(definition):
+    for rule in naming.rules_of(definition):
         try:
             keys |= set(segments.fields_of(rule))
         except RuleError:

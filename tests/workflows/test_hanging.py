@@ -13,6 +13,7 @@ from core.purposes import Purpose
 from tests.content.factories import GOOD_HTML, TemplateFactory
 from tests.workflows.factories import (
     AttributeFactory,
+    SegmentFactory,
     linear,
     mail,
     make_draft,
@@ -148,3 +149,31 @@ def test_a_version_nobody_is_on_any_more_counts_no_longer() -> None:
     assert any("TRK-06" in problem.text for problem in checks.check(clicked))
     steering.remove(journey, [row.pk], by=marketer())
     assert not any("TRK-06" in problem.text for problem in checks.check(clicked))
+
+
+def test_segments_that_other_journeys_name_are_opened_together_and_asked_as_they_are_now() -> None:
+    AttributeFactory(key="keen")
+    gold = rule({"attribute": "keen", "op": "is", "value": "yes"})
+    groups = [SegmentFactory(rule=gold, name=f"Group {n}") for n in range(5)]
+
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            problems = checks.check(parsing.parse(KEEN))
+        assert any("TRK-06" in problem.text for problem in problems)
+        return len(queries)
+
+    def names(*some: Any) -> Json:
+        inside = rule(*({"segment": str(one.pk), "op": "in"} for one in some), match="any")
+        return _telling(only=inside)
+
+    make_workflow(names(groups[0]))
+    statements()
+    few = statements()
+    for one in groups[1:]:
+        make_workflow(names(one))
+    statements()
+    assert statements() == few
+    for one in groups:
+        one.rule = rule({"attribute": "city", "op": "is", "value": "Rome"})
+        one.save()
+    assert not any("TRK-06" in problem.text for problem in checks.check(parsing.parse(KEEN)))

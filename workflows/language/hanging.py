@@ -85,6 +85,7 @@ def _others(workflow: Workflow | None, names: Names) -> list[Journey]:
     """All other journeys that run."""
     global _shapes  # noqa: PLW0603  one for the process
     known, found = _shapes, uses.versions()
+    names.open_segments(one.definition for one in found if one.version_id not in known)
     shapes = {one.version_id: known.get(one.version_id) or _shape(one.definition, names) for one in found}
     _shapes = {version: shape for version, shape in shapes.items() if shape.fixed}
     mine = workflow.pk if workflow is not None else None

@@ -21,11 +21,12 @@ from delivery.models import Sender
 from segments import catalog as catalogs
 from segments import queries as segments
 from segments import sentence as sentences
-from segments.catalog import Catalog
+from segments.catalog import Catalog, SavedSegments
 from segments.errors import RuleError
 from segments.models import Segment
 from segments.rules import Rule, parse
 from workflows.language import definition as d
+from workflows.language import naming
 from workflows.models import Endpoint, EventType, Workflow, WorkflowVersion
 
 
@@ -128,6 +129,11 @@ class Names:
         wanted = {step.template for step in steps if isinstance(step, d.Mail) and step.template}
         more = _templates(wanted - self.templates.keys(), list(self.attributes.values()))
         return replace(self, templates={**self.templates, **more})
+
+    def open_segments(self, definitions: Iterable[d.Definition]) -> None:
+        """Read the segments that these journeys name at once, and not each by itself as its turn comes."""
+        if isinstance(self.catalog.segments, SavedSegments):
+            self.catalog.segments.open(segment for one in definitions for segment in naming.segments_in(one))
 
     def event(self, name: str) -> Event | None:
         return self.events.get(name.strip().lower())

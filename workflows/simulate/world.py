@@ -24,6 +24,7 @@ from workflows.language.definition import (
     WaitEvent,
     WaitUntil,
 )
+from workflows.language.naming import rules_of
 from workflows.models import Enrolment, Workflow, WorkflowVersion
 from workflows.simulate import courses, others
 from workflows.simulate.assumptions import Settings
@@ -33,7 +34,6 @@ from workflows.simulate.history import History
 from workflows.simulate.others import Others
 from workflows.simulate.people import People, kinds_for
 from workflows.simulate.rules import Rules, asked
-from workflows.versions.approval import rules_of
 
 
 @dataclass

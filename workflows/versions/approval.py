@@ -4,7 +4,7 @@ and what becomes of the people inside (SND-08)."""
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -16,27 +16,14 @@ from segments import queries as segments
 from segments.models import Segment
 from segments.tree import VERSION
 from workflows.language import tiers
-from workflows.language.definition import Branch, BySegment, Definition, Goal, GoalExit, SegmentLeft, from_json
+from workflows.language.definition import BySegment, Definition, SegmentLeft, from_json
+from workflows.language.naming import rules_of
 from workflows.models import WorkflowVersion
 
 
 def needs_second(tier: str) -> bool:
     """Whether a second person has to approve a version of this tier (SND-08)."""
     return Sensitivity(tier).rank >= Sensitivity.PHI.rank
-
-
-def rules_of(definition: Definition) -> Iterator[Any]:
-    """Every rule of the segment language in it, as JSON."""
-    if definition.only is not None:
-        yield definition.only
-    for way in definition.exits:
-        if isinstance(way, GoalExit):
-            yield way.rule
-    for step in definition.steps.values():
-        if isinstance(step, Branch):
-            yield from (case.rule for case in step.cases)
-        if isinstance(step, Goal) and step.rule is not None:
-            yield step.rule
 
 
 def within(definition: Definition) -> dict[UUID, Any]:

@@ -8,8 +8,8 @@ from segments.errors import RuleError
 from segments.models import Segment, Use
 from segments.rules import parse
 from workflows.language.definition import BySegment, ChangeList, Definition, SegmentLeft, from_json
+from workflows.language.naming import rules_of
 from workflows.models import Enrolment, Workflow, WorkflowVersion
-from workflows.versions.approval import rules_of
 
 
 def segments_in(definition: Definition) -> set[UUID]:
