@@ -87,7 +87,7 @@ class WorkflowDefinitionOut(WorkflowVersionOut):
     definition = serializers.JSONField()
 
 
-class ResultOut(serializers.Serializer[object]):
+class MailResultOut(serializers.Serializer[object]):
     """What came of one mail step. `versions`: their numbers; `what`: "mails sent", "people who opened", …"""
 
     step = serializers.CharField()

@@ -16,8 +16,8 @@ from workflows.models import Workflow, WorkflowVersion
 from workflows.serializers import (
     DefinitionIn,
     DefinitionOut,
+    MailResultOut,
     PublishIn,
-    ResultOut,
     WorkflowDefinitionOut,
     WorkflowIn,
     WorkflowOut,
@@ -111,7 +111,7 @@ class OneVersion(Endpoint):
 class Results(Endpoint):
     scopes = {"GET": Action.WORKFLOWS_NUMBERS}
 
-    @extend_schema(responses=ResultOut(many=True))
+    @extend_schema(responses=MailResultOut(many=True))
     def get(self, request: ApiRequest, workflow_id: UUID) -> Response:
         """What came of each mail, over all versions; no person is named."""
         mails = results.of_mails(_one(workflow_id))
