@@ -66,7 +66,7 @@ def test_every_kind_of_step_says_in_one_line_what_it_does() -> None:
     assert read({**weekday, "weekdays": [5, 0]})[1] == "Monday or Saturday at 10:00"
     assert read({"kind": "wait_event", "event": "BOOKED"}) == ("Wait for an event", "Booked, at most 1 day")
     change = {"kind": "wait_event", "attribute": "plan", "becomes": ["gold", None]}
-    assert read(change) == ("Wait for a change", "Plan changes to “gold” or nothing, at most 1 day")
+    assert read(change) == ("Wait for a change", "Plan changes to “gold” or empty, at most 1 day")
     assert read({"kind": "branch", "cases": [{"rule": ma}]})[1] == "People where State is “MA”."
     assert read({"kind": "branch", "cases": [{"rule": ma, "name": "In Massachusetts"}]})[1] == "In Massachusetts"
     assert read({"kind": "split", "shares": [{"percent": 33.5}, {"percent": 66.5}]})[1] == "33.5 % / 66.5 %"
@@ -130,7 +130,7 @@ def test_triggers_exits_and_entering_again_read() -> None:
     names = Names.load(definition)
     assert words.trigger_title(definition.trigger) == "An event happens"
     assert words.trigger_summary(definition.trigger, names) == "Booked, place is “A”, yes or 2"
-    assert words.exit_label(definition.exits[1], names) == "Booked happens, for the same key"
+    assert words.exit_label(definition.exits[1], names) == "Booked happens, about the one they entered for"
     consent = parsing.parse({"trigger": {"kind": "consent", "topic": topic, "change": "withdrawn"}}).trigger
     assert words.trigger_title(consent) == "Consent withdrawn"
     assert words.trigger_summary(consent, names).startswith("Diabetes programme")

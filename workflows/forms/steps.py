@@ -267,7 +267,7 @@ def uuid_or_none(text: str) -> UUID | None:
 
 # Lengths of time: one number and its unit, or a number for each unit
 
-SPAN: Layout = (("count", "unit"), ("weeks", "days", "hours", "minutes"))
+SPAN: Layout = (("count", "unit"), ("weeks", "days"), ("hours", "minutes"))
 
 
 def span_of(struct: Span) -> dict[str, Any]:

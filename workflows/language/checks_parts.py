@@ -63,7 +63,7 @@ def event_problems(step: str, place: str, event: str, names: Names) -> Iterator[
 def key_problems(step: str, place: str, trigger: d.AnyTrigger) -> Iterator[Problem]:
     """A key of an event is never that of a date."""
     if isinstance(trigger, d.ByDate):
-        text = "People come in by a date, so no event has the same key. Let an event with any key count."
+        text = "People come in by a date, so no event is about the one they entered for. Let any such event count."
         yield Problem(step, place, text)
 
 

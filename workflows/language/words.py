@@ -237,7 +237,7 @@ def exit_label(way: d.AnyExit, names: Names) -> str:
         case d.SegmentLeft():
             return f"Is no longer in {segment(way.segment, names)}"
         case d.EventExit():
-            return f"{event(way.event, names)} happens{', for the same key' if way.same_key else ''}"
+            return f"{event(way.event, names)} happens{', about the one they entered for' if way.same_key else ''}"
         case d.GoalExit():
             return f"Goal{f' “{way.name}”' if way.name else ''}: {names.sentence(way.rule)}"
 
@@ -303,7 +303,7 @@ def _values(values: Sequence[d.Value]) -> str:
 
 def value_label(value: d.Value) -> str:
     if value is None:
-        return "nothing"
+        return "empty"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"“{value}”" if isinstance(value, str) else f"{value:g}"
