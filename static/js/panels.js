@@ -95,7 +95,9 @@ document.addEventListener("htmx:configRequest", (event) => {
   busy = true;
   touched.clear();
 });
+document.addEventListener("rule:changed", () => (unsaved = true));
 document.addEventListener("htmx:afterRequest", ({ target, detail }) => {
+  if (target.id === "rule-form") unsaved = !detail.successful;
   if (target.id !== "panel-form") return;
   busy = false;
   if (detail.successful) unsaved = touched.size > 0;

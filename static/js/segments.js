@@ -316,6 +316,7 @@ export function build(form) {
     if ("find" in event.target.dataset) findSoon(event.target, FIND_AFTER_MS);
     if (!("look" in event.target.dataset)) countSoon();
   });
+  document.addEventListener("session:back", () => form.isConnected && count());
   form.addEventListener("focusin", (event) => {
     if ("find" in event.target.dataset) findSoon(event.target, 0);
   });

@@ -102,7 +102,7 @@ export const isLongAgo = () => Boolean(where) && Date.now() - known >= ASK_AFTER
 // A form that keeps itself: what was not kept is sent again, once the session is back.
 function later({ elt, requestConfig }) {
   const kind = requestConfig.triggeringEvent?.type;
-  if (elt.matches("form") && ["input", "change"].includes(kind)) refused.set(elt, kind);
+  if (elt.matches("form") && ["input", "change", "rule:changed"].includes(kind)) refused.set(elt, kind);
 }
 
 function send() {

@@ -154,6 +154,41 @@ def test_the_rule_of_a_way_is_built_with_the_very_builder_of_segments(page: Any,
     page.wait_for_function("() => document.querySelector('[name=case-1]').value === 'From the state'")
 
 
+def test_a_rule_that_could_not_be_kept_is_not_left_unasked_and_is_kept_once_signed_in_again(
+    page: Any, marketer: User
+) -> None:
+    make_people(12, state=lambda n: "MA" if n < 5 else "NH")
+    steps = {"s1": {"kind": "branch", "cases": [{"rule": None}], "exits": {"else": "s2"}}, "s2": {"kind": "end"}}
+    workflow = make_draft(graph("s1", steps))
+    open_map(page, workflow, marketer)
+    open_step(page)
+    page.get_by_role("button", name="Say who goes this way").click()
+    page.wait_for_selector("#rule-form")
+    page.select_option("[name='r-0.subject']", "attribute:state")
+    page.fill("[name='r-0.value']", "NH")
+    kept(page)
+    base = "#rule-saved [name=base]"
+    before = page.input_value(base)
+    page.context.clear_cookies()
+    page.fill("[name='r-0.value']", "MA")
+    page.wait_for_selector("#signed-out[open]")
+    page.wait_for_timeout(500)
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.get_by_role("link", name="Leave this page").click(no_wait_after=True)
+    page.wait_for_timeout(300)
+    assert asked == ["beforeunload"]
+    other = page.context.new_page()
+    browser.sign_in(other, marketer)
+    other.close()
+    page.bring_to_front()
+    page.wait_for_selector("#signed-out[open]", state="detached")
+    page.get_by_text("5 people", exact=True).first.wait_for()
+    page.wait_for_function("([at, was]) => document.querySelector(at)?.value !== was", arg=[base, before])
+    rule = step_of(workflow)["cases"][0]["rule"]
+    assert [clause["value"] for clause in rule["root"]["all"]] == ["MA"]
+
+
 def test_two_people_at_one_step_lose_nothing(page: Any, marketer: User) -> None:
     workflow = make_draft(linear(wait(days=1)))
     open_map(page, workflow, marketer)
