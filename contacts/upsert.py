@@ -12,16 +12,18 @@ from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
 
-from contacts import locks
+from contacts import damaged, locks
 from contacts.persons import Known, Marks, Person, merge, moves_to
 from contacts.records import Record
 from contacts.seal import SealedRow, key_of, open_record, seal_record
 from core import clock
 from core.ids import uuid7
 from phi import seal
+from phi.errors import SealBroken
 
 #: pg_advisory_xact_lock: held while people are told apart by address alone, which no unique index can guard.
 ADDRESS_LOCK = 0x0CA11  # any constant
+UNREADABLE = "the contact this is about cannot be read: have its record restored, or delete it first"
 
 
 @dataclass(slots=True)
@@ -132,18 +134,29 @@ def hold(people: Sequence[Person], marks: Marks, *, everybody: bool = False) -> 
 _READ = f"SELECT id, kek_id, data_key, sealed, email_index, external_index FROM contacts_contact {_WHO} ORDER BY id"  # noqa: S608  two constants
 
 
-def _read(externals: Sequence[bytes | None], emails: Sequence[bytes | None], *, lock: bool) -> list[Known]:
+def _read(
+    externals: Sequence[bytes | None], emails: Sequence[bytes | None], *, lock: bool
+) -> tuple[list[Known], set[bytes]]:
+    """Those known by these, and the indexes of whoever's record does not open: nobody else is held up by it."""
+    if not (any(externals) or any(emails)):
+        return [], set()
     with connection.cursor() as cursor:
         if lock and any(emails):
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADDRESS_LOCK])
         cursor.execute(f"{_READ} FOR UPDATE" if lock else _READ, _who(externals, emails))
         rows = cursor.fetchall()
-    known = []
+    known: list[Known] = []
+    broken: list[Any] = []
     for row in rows:
         sealed = SealedRow(*row[:4])
-        key = key_of(sealed)
-        known.append(Known(sealed, key, open_record(sealed, key=key), row[4], row[5]))
-    return known
+        try:
+            key = key_of(sealed)
+            known.append(Known(sealed, key, open_record(sealed, key=key), row[4], row[5]))
+        except SealBroken:
+            broken.append(row)
+    if broken:
+        damaged.found([row[0] for row in broken])
+    return known, {bytes(index) for row in broken for index in row[4:6] if index}
 
 
 def plan(  # noqa: PLR0912  one case per answer
@@ -164,7 +177,7 @@ def plan(  # noqa: PLR0912  one case per answer
     if first and held:
         wanted = [external for external in wanted if external in held.externals]
     by_address = _alone(marks)
-    known = _read(wanted, by_address, lock=held is not None) if any(wanted) or any(by_address) else []
+    known, unreadable = _read(wanted, by_address, lock=held is not None)
     by_external = {bytes(item.external_index): item for item in known if item.external_index}
     by_email: dict[bytes, list[Known]] = {}
     for item in known:
@@ -186,6 +199,9 @@ def plan(  # noqa: PLR0912  one case per answer
             )
             continue
         seen.add(identity)
+        if identity in unreadable:
+            result.refused[position] = UNREADABLE
+            continue
         found: Known | None
         if external:
             found = by_external.get(external)

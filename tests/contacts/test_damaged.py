@@ -14,6 +14,7 @@ from accounts.policy import Role
 from audit.models import Entry
 from contacts import commands, damaged, opening, tasks
 from contacts.models import Contact, Damaged
+from contacts.persons import Person
 from core.actors import SYSTEM
 from tests.accounts.factories import UserFactory, api_token, sign_in
 from tests.contacts.factories import make_people
@@ -121,6 +122,18 @@ def test_one_damaged_record_breaks_no_list_and_can_be_looked_at_and_deleted(
     assert "does not open any more" in client.get(reverse("contacts:delete", args=[pk])).content.decode()
     assert client.post(reverse("contacts:delete", args=[pk])).status_code == 302
     assert not Contact.objects.filter(pk=pk).exists()
+
+
+def test_a_damaged_record_is_refused_in_an_import_and_holds_up_no_other_row() -> None:
+    one, other = make_people(2, external_id=lambda i: f"P-{i}", email=lambda i: f"p{i}@example.com")
+    broken(one)
+    done = commands.upsert_many([Person({"external_id": f"P-{i}", "city": "Boston"}) for i in range(3)], by=SYSTEM)
+    assert list(done.refused) == [0]
+    assert "cannot be read" in done.refused[0]
+    assert done.changed == [other]
+    assert len(done.created) == 1
+    by_address = commands.upsert_many([Person({"email": "p0@example.com", "city": "Boston"})], by=SYSTEM)
+    assert "cannot be read" in by_address.refused[0]
 
 
 def test_a_job_that_comes_twice_notes_once() -> None:
