@@ -315,7 +315,7 @@ def publish(page: Any, second: Any, workflow: Workflow) -> None:
 def simulate(page: Any, workflow: Workflow, start: datetime) -> None:
     """Nobody confirms and nobody cancels: six are reminded, and six get the other text."""
     page.goto(f"/workflows/{workflow.pk}/simulations/new")
-    page.get_by_label("Start", exact=True).fill(f"{start:%Y-%m-%dT%H:%M}")
+    page.locator("[name=start]").fill(f"{start:%Y-%m-%dT%H:%M}")
     page.get_by_label("Days", exact=True).fill("14")
     for n in range(2):
         page.locator(f"[name=event{n}]").fill("0")
@@ -325,7 +325,7 @@ def simulate(page: Any, workflow: Workflow, start: datetime) -> None:
     page.get_by_role("button", name="Simulate").click()
     page.get_by_text("would enter").wait_for()
     sentence = page.locator("p.sentence", has_text="would enter").inner_text()
-    assert "6 people would enter and 12 mails would leave; 0 would be refused." in " ".join(sentence.split()), (
+    assert "6 people would enter, and 12 mails would leave; 0 would be refused." in " ".join(sentence.split()), (
         page.locator("main").inner_text()
     )
     browser.assert_accessible(page)
