@@ -114,7 +114,7 @@ def test_an_event_is_waited_for_and_what_the_same_key_means_is_said(marketer: Cl
     by_hand = make_draft(linear(step))
     typed = {"what": "event", "event": "appointment_confirmed", "since": "entered", "count": "2", "unit": "days"}
     assert 'name="same_key"' in marketer.get(panel(by_event)).content.decode()
-    assert "any counts for them" in marketer.get(panel(by_hand)).content.decode()
+    assert "any such event counts" in marketer.get(panel(by_hand)).content.decode()
     marketer.post(panel(by_event), {**typed, "same_key": "on"})
     assert step_of(by_event) == {"kind": "wait_event", "event": "appointment_confirmed", "timeout": {"days": 2}}
     answer = marketer.post(panel(by_hand), typed)

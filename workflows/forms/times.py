@@ -269,7 +269,7 @@ class WaitEventForm(ChangeFields, SpanFields, StepForm):
 
 def same_key_field(offers: Offers) -> forms.BooleanField:
     """Whether an event counts only where it is about the same thing as the one that let them in."""
-    trigger, help = offers.definition.trigger, "Whoever came in without an event came for none: any counts for them."
+    trigger, help = offers.definition.trigger, "For people whom no event let in, any such event counts."
     if isinstance(trigger, ByEvent):
         help = ""
     elif isinstance(trigger, ByDate):
