@@ -11,17 +11,23 @@ from accounts.models import User
 from accounts.policy import Role
 from audit.models import Entry
 from contacts import attributes
+from contacts.models import Contact
+from contacts.persons import known_of
 from core import clock
 from core.actors import SYSTEM
 from core.models import Organization
 from delivery import outcomes
 from delivery.ids import delivery_id
+from delivery.models import Delivery
 from tests.accounts.factories import UserFactory, sign_in
 from tests.delivery.factories import make_origin
 from tests.workflows import factories as make
-from tests.workflows.test_simulate import asked, days, drawn, everybody, foreseen
-from workflows import commands, simulations
-from workflows.models import Enrolment, Simulation, Workflow
+from tests.workflows.test_simulate import asked, days, drawn, event_type, everybody, foreseen
+from tests.workflows.test_simulate_live import Door
+from tracking.models import Event
+from workflows import commands, happenings, simulations
+from workflows.engine.run import run
+from workflows.models import Enrolment, Happening, Simulation, Workflow
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unstarted")]
 
@@ -102,6 +108,58 @@ def test_only_people_of_the_chosen_segment_go_on() -> None:
     only = make.SegmentFactory(rule=make.rule({"attribute": "email", "op": "is", "value": "person1@example.com"})).pk
     found = ahead(workflow, version=make.live(workflow).pk, entering="trigger", segment=only)
     assert found["inside"] <= 1
+
+
+def test_what_happened_since_they_entered_counts_and_what_the_event_said_that_let_them_in() -> None:
+    kinds = [event_type("booked"), event_type("confirmed")]
+    ids = make.make_people(2)
+    at = clock.now() - timedelta(days=1)
+    said = {"when": (clock.now() + timedelta(days=7)).isoformat()}
+    news = []
+    for kind, who, when, what in ((kinds[0], ids[0], at, said), (kinds[1], ids[1], at + timedelta(hours=1), {})):
+        sealed = happenings.sealed(who, what, key=known_of(Contact.objects.get(pk=who)).key) if what else None
+        news.append(happenings.New(Happening.Kind.EVENT, kind.pk, who, when, None, None, sealed))
+    booked = happenings.write(news)[0][0]
+    kinds[0].properties = {"when": "datetime"}
+    kinds[0].save()
+    until = {"kind": "wait_until", "moment": {"property": "when", "days": -1}, "exits": {"next": "e", "past": "e"}}
+    asks = {"kind": "wait_event", "event": "confirmed", "timeout": {"days": 3}, "same_key": False}
+    steps = {
+        "w": {**make.wait(days=2), "exits": {"next": "a"}},
+        "a": {**asks, "exits": {"happened": "u", "timeout": "u"}},
+        "u": until,
+        "e": make.end(),
+    }
+    workflow = make.make_workflow(make.graph("w", steps, trigger={"kind": "event", "event": "booked"}))
+    make.place(workflow, ids, at=at, wake_at=at + timedelta(days=2))
+    Enrolment.objects.filter(contact_id=ids[0]).update(happening_id=booked)
+    found = ahead(workflow, version=make.live(workflow).pk)["steps"]
+    assert found["a"]["ways"] == {"timeout": 1, "happened": 1}
+    assert found["u"]["notes"] == {"waited": 1, "no_date": 1}
+
+
+def test_mail_on_its_way_is_asked_of_the_gate_and_what_was_read_of_earlier_mail_is_known() -> None:
+    by_mail = {"kind": "branch_mail", "mail": "m", "cases": ["clicked"], "exits": {"clicked": "e", "else": "e"}}
+    steps = {
+        "m": {**make.mail(track_clicks=True), "exits": {"next": "w"}},
+        "w": {**make.wait(days=2), "exits": {"next": "b"}},
+        "b": by_mail,
+        "e": make.end(),
+    }
+    workflow = make.make_workflow(make.graph("m", steps))
+    version, ids = make.live(workflow).pk, make.make_people(3, email=lambda n: f"reads{n}@example.com" if n else None)
+    make.place(workflow, ids)
+    run(seconds=60)
+    waiting = ahead(workflow, version=version, assume={"clicks": 0})
+    assert (waiting["sent"], waiting["reasons"]) == (2, {"address_missing": 1})
+    Door().work(clock.now())
+    Enrolment.objects.update(wake_at=clock.now())
+    run(seconds=60)
+    mail = Delivery.objects.get(contact_id=ids[1])
+    given = {"delivery_id": mail.pk, "origin_id": mail.origin_id, "contact_id": ids[1]}
+    Event.objects.create(**given, kind="click", verdict="human", at=clock.now())
+    later = ahead(workflow, version=version, assume={"clicks": 0})
+    assert (later["sent"], later["steps"]["b"]["ways"]) == (0, {"else": 2, "clicked": 1})
 
 
 # -- the gate ---------------------------------------------------------------------------------------------------------
