@@ -245,7 +245,7 @@ def set_values(people: Mapping[UUID, Mapping[str, Any]], *, by: By) -> SetResult
         except (BadValue, UnknownAttribute) as problem:
             result.refused[contact_id] = str(problem)
     planned = upsert.Plan()
-    for contact in Contact.objects.select_for_update().filter(pk__in=list(news)).order_by("pk"):
+    for contact in Contact.objects.select_for_update().filter(pk__among=news).order_by("pk"):
         try:
             known = persons.known_of(contact)
         except SealBroken:

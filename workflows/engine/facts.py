@@ -106,5 +106,5 @@ def _asked(  # noqa: PLR0911  one case a kind
 
 def _calls(people: Sequence[Person]) -> dict[int, dict[str, Any]]:
     made = [person.awaits for person in people if person.awaits]
-    ended = dict(Call.objects.filter(pk__in=made, state__in=_CALLS).values_list("pk", "state")) if made else {}
+    ended = dict(Call.objects.filter(pk__among=made, state__in=_CALLS).values_list("pk", "state")) if made else {}
     return {p.id: {"call": _CALLS[ended[p.awaits]]} for p in people if p.awaits in ended}

@@ -55,7 +55,7 @@ def once(version: Version, entries: Sequence[Entry]) -> list[Entry]:
         return list(entries)
     rows = Enrolment.objects.filter(
         workflow=version.workflow_id,
-        contact_id__in=[entry.contact_id for entry in entries],
+        contact_id__among=[entry.contact_id for entry in entries],
         key_index__isnull=False,
         entered_at__gt=min(entry.at or clock.now() for entry in entries) - dates.FARTHEST,
     )
