@@ -35,9 +35,9 @@ def sweep_imports() -> None:
 
 
 @shared_task(name="contacts.note_damaged")
-def note_damaged(*contact_ids: str) -> None:
+def note_damaged(*contact_id: str) -> None:
     """Note that these records do not open, where that is so."""
-    damaged.note(map(UUID, contact_ids))
+    damaged.note(map(UUID, contact_id))
 
 
 @shared_task(name="contacts.look_at_damaged")
