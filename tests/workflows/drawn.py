@@ -2,16 +2,26 @@
 
 import random
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 
 from tests.workflows.interpreter import Json
 from workflows.language import graph, parsing
 
 HOME = "America/Chicago"
-ZONES = ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu", HOME, ""]
+ZONES = ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu", HOME, "", "", ""]
 #: Two nights before the clocks go forward in America, so that the days that are drawn lie around it.
 START = datetime(2026, 3, 6, 11, tzinfo=UTC)
+#: The same before they go back in Europe and America, and before 28 February without a 29th, and with one.
+STARTS = [
+    START,
+    datetime(2026, 10, 23, 11, tzinfo=UTC),
+    datetime(2026, 10, 30, 11, tzinfo=UTC),
+    datetime(2027, 2, 25, 11, tzinfo=UTC),
+    datetime(2028, 2, 26, 11, tzinfo=UTC),
+]
+HOMES = [HOME, "Europe/Berlin", "Pacific/Auckland"]
+BY_HAND: Json = {"kind": "manual", "chosen_by": "phi"}
 PLANS = ["gold", "silver", "bronze", None]
 KEYS = ["k1", "k2", None]
 EVENTS = ["ordered", "cancelled"]
@@ -24,9 +34,16 @@ class Setting(Protocol):
     def list_id(self) -> str: ...
     @property
     def endpoint_id(self) -> str: ...
+    @property
+    def mailing_ids(self) -> list[str]: ...
+    @property
+    def topic_ids(self) -> list[str]: ...
 
-    #: The journey that others have people enter.
+    #: A segment that finds its people by a rule.
+    segment_id: str
+    #: The journey that others have people enter, or that begins by itself with what they do.
     inner_id: str
+    inner_listens: bool
 
     def mail(self, topic: int) -> Json: ...
 
@@ -36,16 +53,24 @@ class Drawer:
 
     def __init__(self, random_: random.Random, setting: Setting) -> None:
         self.random, self.setting = random_, setting
+        #: Beside a journey that changes lists and values at the same moment: it changes none, and asks for none.
+        self.beside = False
 
     def rule(self) -> Json:
+        pick = self.random.choice
         clauses: list[Json] = [
-            {"attribute": "plan", "op": "is", "value": self.random.choice(PLANS[:3])},
-            {"attribute": "plan", "op": self.random.choice(["is_empty", "is_not_empty"])},
-            {"segment": self.setting.list_id, "op": self.random.choice(["in", "not_in"])},
-            {"none": [{"attribute": "plan", "op": "is", "value": self.random.choice(PLANS[:3])}]},
+            {"attribute": "plan", "op": "is", "value": pick(PLANS[:3])},
+            {"attribute": "plan", "op": pick(["is_empty", "is_not_empty"])},
+            {"segment": self.setting.segment_id, "op": pick(["in", "not_in"])},
+            {"none": [{"attribute": "plan", "op": "is", "value": pick(PLANS[:3])}]},
         ]
+        if not self.beside:
+            clauses += [
+                {"segment": self.setting.list_id, "op": pick(["in", "not_in"])},
+                {"attribute": "mark", "op": "is", "value": pick(["x", "y"])},
+            ]
         some = self.random.sample(clauses, self.random.randint(1, 2))
-        return {"version": 2, "root": {self.random.choice(["all", "any"]): some}}
+        return {"version": 2, "root": {pick(["all", "any"]): some}}
 
     def span(self) -> Json:
         return self.random.choice(
@@ -60,7 +85,7 @@ class Drawer:
         )
 
     def moment(self, *, by_event: bool) -> Json:
-        days = self.random.choice([-3, -1, 0, 1])
+        days = self.random.choice([-3, -1, 0, 1, 3])
         kinds: list[Json] = [
             {"attribute": "day", "days": days, "at": self.random.choice(["10:00", "02:30", "00:00"])},
             {"attribute": "moment", "days": days, "minutes": self.random.choice([0, -90, 30])},
@@ -73,31 +98,33 @@ class Drawer:
     def step(self, *, by_event: bool, keyed: bool, inner: bool) -> Json:
         pick = self.random.choice
         kinds: list[Callable[[], Json]] = [
-            lambda: self.setting.mail(pick([0, 1])),
+            *[lambda: self.setting.mail(pick([0, 1]))] * 3,
             lambda: {"kind": "wait", "span": self.span()},
             lambda: {"kind": "wait_until", "moment": self.moment(by_event=by_event)},
             lambda: {"kind": "wait_weekday", "weekdays": pick([[], [0], [5, 6]]), "at": pick(["10:00", "02:30"])},
-            self.wait_event,
-            lambda: {"kind": "branch", "cases": [{"rule": self.rule()} for _ in range(pick([1, 2]))]},
-            lambda: {"kind": "branch_mail", "mail": "", "cases": self.cases()},
+            *[self.wait_event] * 3,
+            *[lambda: {"kind": "branch", "cases": [{"rule": self.rule()} for _ in range(pick([1, 2]))]}] * 2,
+            *[lambda: {"kind": "branch_mail", "mail": "", "cases": self.cases()}] * 3,
             lambda: {"kind": "split", "shares": [{"percent": 25}, {"percent": 75}], "seed": pick([0, 1])},
-            lambda: {"kind": "webhook", "endpoint": self.setting.endpoint_id},
+            *[lambda: {"kind": "webhook", "endpoint": self.setting.endpoint_id}] * 2,
             lambda: {"kind": "tell", "role": "marketer", "text": "Call them"},
             lambda: {"kind": "goal", "rule": self.rule()},
         ]
-        if not keyed:  # of two stays of one person at once, which of them acts first is nobody's business
+        if not keyed and not self.beside:  # which of two stays of one person acts first is nobody's business
             kinds += [
                 lambda: {"kind": "set_attribute", "attribute": "mark", "value": pick(["x", "y", None])},
                 lambda: {"kind": "list", "segment": self.setting.list_id, "change": pick(["add", "remove"])},
             ]
             if by_event:
                 kinds.append(lambda: {"kind": "set_attribute", "attribute": "mark", "property": "place"})
-        if not inner:
-            kinds.append(lambda: {"kind": "enter", "workflow": self.setting.inner_id})
+        if not inner and not self.setting.inner_listens:  # else which of the two lets them in is nobody's business
+            kinds += [lambda: {"kind": "enter", "workflow": self.setting.inner_id}] * 2
         return pick(kinds)()
 
     def cases(self) -> list[str]:
-        return self.random.sample(["clicked", "opened", "sent", "refused", "failed"], self.random.randint(1, 3))
+        """What comes first is found first: half of them ask for reading before anything else."""
+        some = self.random.sample(["clicked", "opened", "sent", "refused", "failed"], self.random.randint(1, 3))
+        return sorted(some, key=["clicked", "opened"].__contains__, reverse=self.random.random() < 0.5)
 
     def wait_event(self) -> Json:
         pick = self.random.choice
@@ -105,50 +132,67 @@ class Drawer:
         if pick([True, False]):
             return {**common, "event": pick(EVENTS), "same_key": pick([True, False])}
         change = {"was": pick([[], ["gold"], [None]]), "becomes": pick([[], ["silver", "bronze"]])}
-        return {**common, "attribute": "plan", **change} if pick([True, False]) else {**common, "attribute": "mark"}
+        plan = self.beside or pick([True, False])
+        return {**common, "attribute": "plan", **change} if plan else {**common, "attribute": "mark"}
 
     def definition(self, *, trigger: Json | None = None, inner: bool = False) -> Json:
         pick = self.random.choice
         trigger = trigger or self.trigger()
         by_event = trigger["kind"] == "event"
-        reentries: list[Json] = [{"kind": "never"}, {"kind": "after_days", "days": 2}]
         by_date = trigger["kind"] == "date"
-        reentries += [
-            {"kind": "per_key"} if by_event or by_date else {"kind": "after_leaving"},
-            {"kind": "after_leaving"},
-        ]
+        reentries: list[Json] = [{"kind": "never"}, {"kind": "after_days", "days": 2}, {"kind": "after_leaving"}]
+        reentries += [{"kind": "per_key"}] * 2 if by_event or by_date else [{"kind": "after_leaving"}]
         reentry = pick(reentries)
         keyed = reentry["kind"] == "per_key"
         names = [f"s{n}" for n in range(self.random.randint(3, 12))]
         steps = {name: self.step(by_event=by_event, keyed=keyed, inner=inner) for name in names}
+        steps["s0"] = pick([steps["s0"], self.setting.mail(pick([0, 1]))])
         steps[names[-1]] = pick([steps[names[-1]], {"kind": "end"}])
         for place, name in enumerate(names):
             self._connect(names, place, steps[name])
         exits: list[Json] = []
-        if self.random.random() < 0.5:
-            exits.append({"kind": "unsubscribed"})
         if self.random.random() < 0.4:
+            exits.append({"kind": "unsubscribed"})
+        if self.random.random() < 0.3:
             exits.append({"kind": "event", "event": "cancelled", "same_key": pick([True, False])})
         if self.random.random() < 0.15:
             exits.append({"kind": "goal", "rule": self.rule()})
-        only = self.rule() if self.random.random() < 0.1 else None
+        if self.random.random() < 0.1:
+            segment = pick([self.setting.segment_id, self.setting.segment_id if self.beside else self.setting.list_id])
+            exits.append({"kind": "segment_left", "segment": segment})
+        self.random.shuffle(exits)
+        only = self.rule() if self.random.random() < 0.07 else None
         for part in (*exits, *steps.values()) if by_date else ():
             if "same_key" in part:  # no event has the key of a date
                 part["same_key"] = False
         whole = {"trigger": trigger, "reentry": reentry, "exits": exits, "only": only, "start": "s0", "steps": steps}
         return self._mended(whole)
 
-    def trigger(self) -> Json:
+    def trigger(self, turn: int | None = None) -> Json:
+        """By chance, or whose turn it is."""
+        pick = self.random.choice
         where = [{"property": "place", "values": ["here"]}]
-        return self.random.choice(
-            [
-                {"kind": "manual"},
-                {"kind": "event", "event": "ordered"},
-                {"kind": "event", "event": "ordered", "where": where},
-                {"kind": "attribute", "attribute": "plan", "becomes": ["gold"]},
-                {"kind": "date", "moment": self.moment(by_event=False), "late": self.random.choice(["skip", "enter"])},
-            ]
-        )
+        yearly = {"attribute": "day", "days": pick([-1, 0, 1]), "at": pick(["10:00", "02:30"])}
+        kinds: list[Json] = [
+            {"kind": "event", "event": "ordered"},
+            {"kind": "date", "moment": self.moment(by_event=False), "late": pick(["skip", "enter"])},
+            {"kind": "engaged", "event": "opened", "mailing": pick([None, *self.setting.mailing_ids])},
+            {"kind": "segment", "segment": self.setting.segment_id, "change": "enters"},
+            {"kind": "consent", "topic": pick(self.setting.topic_ids), "change": "withdrawn"},
+            {"kind": "attribute", "attribute": "plan", "becomes": ["gold"]},
+            {"kind": "event", "event": "ordered", "where": where},
+            {"kind": "date", "moment": yearly, "yearly": True, "late": pick(["skip", "enter"])},
+            {"kind": "engaged", "event": "clicked", "mailing": pick([None, *self.setting.mailing_ids])},
+            {"kind": "segment", "segment": self.setting.segment_id, "change": "leaves"},
+            {"kind": "consent", "topic": pick(self.setting.topic_ids), "change": "given"},
+            {"kind": "sent", "mailing": pick(self.setting.mailing_ids)},
+            BY_HAND,
+        ]
+        return pick(kinds) if turn is None else kinds[turn % len(kinds)]
+
+    def inner_trigger(self) -> Json:
+        """Of the journey that another one has people enter, or that begins with what it does."""
+        return self.random.choice([BY_HAND, {"kind": "attribute", "attribute": "mark", "becomes": ["x", "y"]}])
 
     def _connect(self, names: list[str], place: int, step: Json) -> None:
         """Ways out lead onward; back only from where one has stayed."""
@@ -160,12 +204,12 @@ class Drawer:
                 continue  # as next, or for staff to see to
             if drawn < 0.1 and way == "past" and exits["next"] not in names[: place + 1]:
                 continue
-            if drawn < 0.15 or (place + 1 == len(names) and drawn < 0.8):
+            if drawn < 0.05 or (place + 1 == len(names) and drawn < 0.8):
                 exits[way] = None
-            elif drawn < 0.4 and graph.takes_time(node, way):
+            elif drawn < 0.25 and graph.takes_time(node, way):
                 exits[way] = self.random.choice(names[: place + 1])
             elif place + 1 < len(names):
-                exits[way] = self.random.choice(names[place + 1 :])
+                exits[way] = self.random.choice(names[place + 1 : place + 3])
         step["exits"] = exits
 
     def _mended(self, definition: Json) -> Json:
@@ -196,18 +240,19 @@ class Drawer:
         return bool(mails)
 
 
-def drawn_person(random_: random.Random) -> Json:
-    day = START.date() + timedelta(days=random_.randint(-3, 12))
-    moment = START + timedelta(minutes=random_.randint(-3 * 1440, 9 * 1440))
+def drawn_person(random_: random.Random, start: datetime = START) -> Json:
+    day = start.date() + timedelta(days=random_.randint(-3, 12))
+    born = random_.choice([day.replace(year=1980, day=min(day.day, 28)), date(1984, 2, 29)])
+    moment = start + timedelta(minutes=random_.randint(-3 * 1440, 9 * 1440))
     return {
         "time_zone": random_.choice(ZONES) or None,
         "plan": random_.choice(PLANS),
-        "day": random_.choice([None, day.isoformat()]),
-        "moment": random_.choice([None, moment.isoformat().replace("+00:00", "Z")]),
+        "day": random_.choice([None, day.isoformat(), day.isoformat(), day.isoformat(), born.isoformat()]),
+        "moment": random_.choice([None, *[moment.isoformat().replace("+00:00", "Z")] * 2]),
     }
 
 
 def drawn_plan(random_: random.Random, versions: list[Json], definition: Json) -> dict[int, dict[str, str | None]]:
     """Of each older version every step to some new one, to leaving, or to staying where it is."""
-    to = [*definition["steps"], *definition["steps"], None, ""]
+    to = [*definition["steps"], None, None, ""]
     return {place: {step: random_.choice(to) for step in old["steps"]} for place, old in enumerate(versions)}

@@ -1,93 +1,33 @@
 """A slow and obvious interpreter of journeys, to hold the engine and the simulator against.
 
 Written from docs/workflows.md and the shape of definitions alone. It knows nothing of rows, wake-ups or batches: it
-looks at every person, every time, one after the other, in plain Python and with a calendar of its own. Nothing of
-workflows.step, moments, entry or the engine is used here.
+looks at every person, every time, one after the other, in plain Python and with a calendar of its own (wall.py).
+Nothing of workflows.step, moments, entry or the engine is used here.
 """
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-Json = dict[str, Any]
+from tests.workflows.wall import (
+    DAY,
+    SECOND,
+    Json,
+    after_span,
+    around,
+    day_of,
+    in_year,
+    midnight,
+    moment_of,
+    next_weekday,
+)
+
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 #: Somebody who passed so many steps at one moment goes round in a circle.
 MANY = 1_000
-
-
-# -- a calendar of its own -------------------------------------------------------------------------------------------
-# Wall clocks are naive datetimes; offsets are asked of the zone, and everything else is adding and comparing.
-
-
-def offset(moment: datetime, zone: str) -> timedelta:
-    found = moment.astimezone(ZoneInfo(zone)).utcoffset()
-    assert found is not None
-    return found
-
-
-def wall(moment: datetime, zone: str) -> datetime:
-    """What the clock on the wall there shows."""
-    return moment.replace(tzinfo=None) + offset(moment, zone)
-
-
-def moment_of(shown: datetime, zone: str) -> datetime:
-    """When the clock there shows this: the first time, where it does so twice. Where the clocks leave it out: when it
-    would have been, had they not been changed."""
-    near = shown.replace(tzinfo=UTC)
-    offsets = {offset(near + n * timedelta(hours=6), zone) for n in range(-8, 9)}
-    times = sorted(near - one for one in offsets if wall(near - one, zone) == shown)
-    if times:
-        return times[0]
-    before = offset(near - 2 * DAY, zone)
-    return near - before
-
-
-def plus_days(moment: datetime, days: int, zone: str) -> datetime:
-    """The same time on the wall so many days later."""
-    return moment_of(wall(moment, zone) + days * DAY, zone) if days else moment
-
-
-def after_span(moment: datetime, span: Json, zone: str) -> datetime:
-    days = span.get("weeks", 0) * 7 + span.get("days", 0)
-    return plus_days(moment, days, zone) + (span.get("hours", 0) * 60 + span.get("minutes", 0)) * MINUTE
-
-
-def midnight(day: date) -> datetime:
-    return datetime.combine(day, time())
-
-
-def at_time(day: date, text: str) -> datetime:
-    return midnight(day) + int(text[:2]) * 60 * MINUTE + int(text[3:]) * MINUTE
-
-
-def around(value: object, moment: Json, zone: str) -> datetime | None:
-    """The moment that is asked for around a stored date ("2026-03-08") or moment ("2026-03-08T14:00:00Z")."""
-    if not isinstance(value, str):
-        return None
-    if len(value) == 10:
-        own, day = None, date.fromisoformat(value)
-    else:
-        own = datetime.fromisoformat(value)
-        day = wall(own, zone).date()
-    days, minutes = moment.get("days", 0), moment.get("minutes", 0)
-    if moment.get("at"):
-        return moment_of(at_time(day + days * DAY, moment["at"]), zone)
-    start = own if own is not None else moment_of(midnight(day), zone)
-    return plus_days(start, days, zone) + minutes * MINUTE
-
-
-def next_weekday(moment: datetime, weekdays: list[int], text: str, zone: str) -> datetime:
-    """The first such weekday and time there that is later."""
-    day = wall(moment, zone).date()
-    while True:
-        found = moment_of(at_time(day, text), zone)
-        if found > moment and (not weekdays or day.weekday() in weekdays):
-            return found
-        day += DAY
 
 
 # -- people and what happens to them -----------------------------------------------------------------------------------
@@ -95,7 +35,8 @@ def next_weekday(moment: datetime, weekdays: list[int], text: str, zone: str) ->
 
 @dataclass
 class Happened:
-    """An event (`name`, `key`, `properties`), or a change of the attribute `name` (`was`, `becomes`)."""
+    """An event (`name`, `key`, `properties`), a change of the attribute `name` (`was`, `becomes`), or a `word` on a
+    topic, a `look` at a segment, a `mailing` sent or read (`name`): those only let people in."""
 
     number: int
     kind: str
@@ -108,23 +49,56 @@ class Happened:
 
 
 @dataclass
+class Read:
+    """Something opened a mailing, or clicked its link of this number. `by`: human, machine, unknown."""
+
+    mailing: str
+    link: int | None
+    at: datetime
+    by: str
+
+
+@dataclass
+class Coming:
+    """That somebody's date comes: for which key, the moment around it, and when the date begins and is over."""
+
+    key: str
+    moment: datetime
+    begins: datetime
+    over: datetime
+
+    def too_late(self, now: datetime) -> bool:
+        """What is to come before a date is of no use once that is over."""
+        return self.moment < self.begins and self.over <= now
+
+
+@dataclass
 class Person:
     id: UUID
     zone: str
     values: Json = field(default_factory=dict)
     exists: bool = True
     happened: list[Happened] = field(default_factory=list)
-    #: Topics they are out of by their own word, and whether they are out of everything.
-    out: set[str] = field(default_factory=set)
-    out_of_all: bool = False
-    #: Topics they asked for again since they left everything.
-    back_in: set[str] = field(default_factory=set)
+    #: What they said: of a topic (None: of everything) that they want it, or not.
+    words: list[tuple[str | None, bool]] = field(default_factory=list)
+    #: What they did with mailings.
+    reads: list[Read] = field(default_factory=list)
     #: Lists they are on.
     lists: set[str] = field(default_factory=set)
+
+    def wants(self, topic: str | None) -> bool:
+        """By their last word on it; a later yes to the topic outdoes the no to everything."""
+        own = [n for n, (about, _) in enumerate(self.words) if about == topic]
+        all_ = [n for n, (about, _) in enumerate(self.words) if about is None]
+        if own and not self.words[own[-1]][1]:
+            return False
+        out = bool(all_) and not self.words[all_[-1]][1]
+        return not out or (bool(own) and own[-1] > all_[-1])
 
 
 @dataclass
 class Passed:
+    version: int
     visit: int
     step: str
     arrived_at: datetime
@@ -171,6 +145,8 @@ class Journey:
     #: Up to when moments around people's dates have been looked for.
     looked: datetime = LONG_AGO
     stays: list[Stay] = field(default_factory=list)
+    #: Who opened (or clicked in) which mailing, as far as it was told.
+    readers: set[tuple[UUID, str]] = field(default_factory=set)
 
     @property
     def live(self) -> Json:
@@ -184,8 +160,11 @@ Made = tuple[str, UUID, int, int]
 class World:
     """Everything there is, and the rules by which people move through it."""
 
-    def __init__(self, home: str) -> None:
+    def __init__(self, home: str, segments: dict[str, Json] | None = None) -> None:
         self.home = home
+        #: Segments that find their people by a rule, and who was in one at the last look.
+        self.segments = segments or {}
+        self.looked_at: dict[str, set[UUID]] = {}
         self.people: dict[UUID, Person] = {}
         self.journeys: dict[str, Journey] = {}
         #: The same, as definitions name them.
@@ -196,13 +175,83 @@ class World:
         self.clicked: set[Made] = set()
         self.calls: dict[Made, str] = {}
         self.numbers = 0
+        #: How often what came to pass: not asked by anything here.
+        self.seen: Counter[str] = Counter()
 
     # -- what is told --
 
-    def event(self, person: Person, name: str, at: datetime, key: str | None, properties: Json) -> None:
+    def happens(self, person: Person, kind: str, name: str, at: datetime, **more: Any) -> Happened:
         self.numbers += 1
-        happened = Happened(self.numbers, "event", name, at, key, properties)
-        person.happened.append(happened)
+        person.happened.append(Happened(self.numbers, kind, name, at, **more))
+        return person.happened[-1]
+
+    def told(self, person: Person, kind: str, name: str, at: datetime, asked: Json) -> None:
+        """Something that lets people in, and is nothing to anybody who is in already."""
+        happened = self.happens(person, kind, name, at)
+        for journey in self.journeys.values():
+            trigger = journey.live["trigger"]
+            if at >= journey.began and all(trigger.get(part) == wanted for part, wanted in asked.items()):
+                self.enter(journey, person, at, None, happened)
+
+    def word(self, person: Person, topic: str | None, yes: bool, at: datetime, topics: list[str]) -> None:
+        """They said that they want a topic (None: everything), or not. A no that stands is not said again."""
+        if topic is None:
+            last = [wants for about, wants in person.words if wants or about is None][-1:]
+        else:
+            last = [wants for about, wants in person.words if about == topic][-1:]
+        if not yes and last == [False]:
+            return
+        person.words.append((topic, yes))
+        if yes and topic is None:
+            return  # that is a word on no topic
+        for about in topics if topic is None else [topic]:
+            change = "given" if yes else "withdrawn"
+            self.told(person, "word", about, at, {"kind": "consent", "topic": about, "change": change})
+
+    def sent(self, person: Person, mailing: str, at: datetime) -> None:
+        self.told(person, "mailing", mailing, at, {"kind": "sent", "mailing": mailing})
+
+    def look_at(self, segment: str, now: datetime) -> None:
+        """Somebody looks who is in a segment; the first look tells nothing."""
+        inside = {pk for pk, person in self.people.items() if person.exists and self.inside(segment, person)}
+        before = self.looked_at.get(segment)
+        self.looked_at[segment] = inside
+        for pk, person in self.people.items():
+            if before is not None and (pk in inside) != (pk in before):
+                change = "enters" if pk in inside else "leaves"
+                self.told(person, "look", segment, now, {"kind": "segment", "segment": segment, "change": change})
+
+    def readers(self, journey: Journey, now: datetime) -> None:
+        """Whoever first opened (or clicked in) a mailing, some seconds ago by now, enters as of then."""
+        trigger = journey.live["trigger"]
+        if trigger["kind"] != "engaged":
+            return
+        for person in self.people.values():
+            for mailing in sorted({read.mailing for read in person.reads}):
+                if trigger.get("mailing") not in (None, mailing) or (person.id, mailing) in journey.readers:
+                    continue
+                asked = [read for read in person.reads if read.mailing == mailing and self.by_hand(person, read)]
+                if trigger["event"] == "clicked":
+                    asked = [read for read in asked if read.link is not None]
+                times = [read.at for read in asked if read.at <= now - 3 * SECOND]
+                if times:
+                    journey.readers.add((person.id, mailing))
+                    happened = self.happens(person, "mailing", mailing, min(times))
+                    if min(times) >= journey.began:
+                        self.enter(journey, person, min(times), None, happened)
+
+    def by_hand(self, person: Person, read: Read) -> bool:
+        """A person did it: nobody visits two links within two seconds."""
+        near = [
+            other
+            for other in person.reads
+            if other.mailing == read.mailing and None not in (other.link, read.link) and other.link != read.link
+            if abs(other.at - read.at) <= 2 * SECOND
+        ]
+        return read.by == "human" and not near
+
+    def event(self, person: Person, name: str, at: datetime, key: str | None, properties: Json) -> None:
+        happened = self.happens(person, "event", name, at, key=key, properties=properties)
         for journey in self.journeys.values():
             trigger = journey.live["trigger"]
             if trigger["kind"] != "event" or trigger["event"] != name or at < journey.began:
@@ -218,57 +267,71 @@ class World:
         person.values[attribute] = value
         if attribute == "time_zone":
             self.moved_zone(person, value or self.home, at)
-        self.numbers += 1
-        happened = Happened(self.numbers, "change", attribute, at, was=was, becomes=value)
-        person.happened.append(happened)
+        happened = self.happens(person, "change", attribute, at, was=was, becomes=value)
         for journey in self.journeys.values():
             trigger = journey.live["trigger"]
+            if at < journey.began:
+                continue
             if trigger["kind"] == "attribute" and trigger["attribute"] == attribute and _fits(trigger, happened):
                 self.enter(journey, person, at, None, happened)
             late = trigger["kind"] == "date" and trigger.get("late") == "enter"
-            if late and trigger["moment"]["attribute"] == attribute and self.passed(trigger, person, at):
-                self.enter(journey, person, at, f"{attribute}={value}", None)
+            if late and trigger["moment"]["attribute"] == attribute:
+                for coming in self.comings(trigger, person, at):
+                    if coming.moment <= at < coming.over:
+                        self.enter(journey, person, at, coming.key, None)
+                        break
 
     # -- dates that let people in --
 
-    def moment(self, trigger: Json, person: Person) -> tuple[str, datetime, datetime] | None:
-        """The key of somebody's date, the moment around it, and when the date is over."""
+    def comings(self, trigger: Json, person: Person, now: datetime) -> list[Coming]:
+        """When somebody's date comes: once; or every year, from its first on (the years around now will do)."""
         attribute = trigger["moment"]["attribute"]
         value = person.values.get(attribute)
-        wanted = around(value, trigger["moment"], person.zone)
-        if wanted is None:
-            return None
-        if len(value) == 10:
-            over = moment_of(midnight(date.fromisoformat(value) + DAY), person.zone)
-        else:
-            over = datetime.fromisoformat(value)
-        return f"{attribute}={value}", wanted, over
-
-    def passed(self, trigger: Json, person: Person, now: datetime) -> bool:
-        """Whether the moment has passed and the date has not."""
-        found = self.moment(trigger, person)
-        return found is not None and found[1] <= now < found[2]
+        if not isinstance(value, str):
+            return []
+        first = day_of(value, person.zone)
+        days = {f"{attribute}={value}": value}
+        if trigger.get("yearly"):
+            years = range(max(first.year, now.year - 1), now.year + 2)
+            days = {f"{attribute}={value} in {year}": in_year(first, year).isoformat() for year in years}
+        found = []
+        for key, day in days.items():
+            wanted = around(day, trigger["moment"], person.zone)
+            assert wanted is not None
+            begins = over = datetime.fromisoformat(day)
+            if len(day) == 10:
+                begins = moment_of(midnight(date.fromisoformat(day)), person.zone)
+                over = moment_of(midnight(date.fromisoformat(day) + DAY), person.zone)
+            found.append(Coming(key, wanted, begins, over))
+        return found
 
     def moved_zone(self, person: Person, zone: str, now: datetime) -> None:
         """Whose moment was still to come, and has passed where they are now, enters."""
         dated = [one for one in self.journeys.values() if one.live["trigger"]["kind"] == "date"]
-        before = {journey.name: self.moment(journey.live["trigger"], person) for journey in dated}
+        before = {journey.name: self.comings(journey.live["trigger"], person, now) for journey in dated}
         person.zone = zone
         for journey in dated:
-            was, is_ = before[journey.name], self.moment(journey.live["trigger"], person)
-            if was and is_ and is_[1] <= now < was[1] and not is_[1] < is_[2] <= now:
-                self.enter_by_date(journey, person, now, is_[0])
+            was = {coming.key: coming.moment for coming in before[journey.name]}
+            for coming in self.comings(journey.live["trigger"], person, now):
+                if coming.moment <= now < was.get(coming.key, now) and not coming.too_late(now):
+                    self.enter_by_date(journey, person, now, coming.key)
+
+    def move_home(self, zone: str, now: datetime) -> None:
+        """The organization moves; so does whoever is not known to be elsewhere."""
+        self.home = zone
+        for person in self.people.values():
+            if person.exists and not person.values.get("time_zone"):
+                self.moved_zone(person, zone, now)
 
     def dates(self, journey: Journey, now: datetime) -> None:
-        """Whose moment came since the last look enters as of that moment; what is to come before a date is of no use
-        once that is over."""
+        """Whose moment came since the last look enters as of that moment."""
         trigger = journey.live["trigger"]
         if trigger["kind"] != "date" or journey.looked >= now:
             return
         for person in self.people.values():
-            found = self.moment(trigger, person) if person.exists else None
-            if found and journey.looked < found[1] <= now and not found[1] < found[2] <= now:
-                self.enter_by_date(journey, person, found[1], found[0])
+            for coming in self.comings(trigger, person, now) if person.exists else ():
+                if journey.looked < coming.moment <= now and not coming.too_late(now):
+                    self.enter_by_date(journey, person, coming.moment, coming.key)
         journey.looked = now
 
     def enter_by_date(self, journey: Journey, person: Person, at: datetime, key: str) -> None:
@@ -283,11 +346,18 @@ class World:
         if journey.stopped or not person.exists:
             return False
         definition = journey.live
+        by = "hand" if cause is None and key is None else definition["trigger"]["kind"]
         if definition.get("only") is not None and not self.holds(definition["only"], person):
+            self.seen["kept out: only"] += 1
             return False
         before = [stay for stay in journey.stays if stay.person is person]
-        if before and not self.again(definition.get("reentry", {"kind": "never"}), before, at, key):
-            return False
+        rule = definition.get("reentry", {"kind": "never"})
+        if before:
+            may = self.again(rule, before, at, key)
+            self.seen[f"{'again' if may else 'not again'}: {rule['kind']}"] += 1
+            if not may:
+                return False
+        self.seen[f"in by: {by}"] += 1
         place = len(journey.versions) - 1
         stay = Stay(person, journey, place, len(before) + 1, definition["start"], at, at, key, cause)
         journey.stays.append(stay)
@@ -311,6 +381,7 @@ class World:
         """Look at everybody until nobody moves any more."""
         for journey in self.journeys.values():
             self.dates(journey, now)
+            self.readers(journey, now)
         moved = True
         while moved:
             moved = False
@@ -334,12 +405,17 @@ class World:
             return False
         way, note, left = decided
         definition = self.definition(stay)
-        stay.passed.append(Passed(stay.visit, stay.step, stay.since, now, way, note))
-        stay.waiting = False
+        self.seen[f"{definition['steps'][stay.step]['kind']}: {way or 'left'}, {note}"] += 1
         if left:
-            stay.left, stay.attention = left, ""
+            self.leave(stay, left, now)
             return True
-        exits = definition["steps"][stay.step].get("exits", {})
+        stay.passed.append(Passed(stay.version, stay.visit, stay.step, stay.since, now, way, note))
+        stay.waiting = False
+        self.go_on(stay, way, now)
+        return True
+
+    def go_on(self, stay: Stay, way: str, now: datetime) -> None:
+        exits = self.definition(stay)["steps"][stay.step].get("exits", {})
         if way in ("refused", "past") and way not in exits:
             way = "next"
         target = exits.get(way)
@@ -347,7 +423,17 @@ class World:
             stay.left = "end"
         else:
             stay.step, stay.visit, stay.since = target, stay.visit + 1, now
-        return True
+
+    def leave(self, stay: Stay, why: str, now: datetime) -> None:
+        """They leave where they are, and so does no mail of theirs that is still here."""
+        self.take_back(stay)
+        stay.passed.append(Passed(stay.version, stay.visit, stay.step, stay.since, now, "", why))
+        stay.left, stay.attention, stay.waiting = why, "", False
+
+    def take_back(self, stay: Stay) -> None:
+        kind = self.definition(stay)["steps"][stay.step]["kind"]
+        if stay.waiting and kind == "mail" and self.made(stay) not in self.outcomes:
+            self.outcomes[self.made(stay)] = "cancelled"
 
     def definition(self, stay: Stay) -> Json:
         return stay.journey.versions[stay.version]
@@ -369,16 +455,14 @@ class World:
             case "unsubscribed":
                 steps = self.definition(stay)["steps"].values()
                 topics = {node.get("topic") for node in steps if node["kind"] == "mail"} or {None}
-                who = stay.person
-                out = any(topic in who.out or (who.out_of_all and topic not in who.back_in) for topic in topics)
-                return "unsubscribed" if out else ""
+                return "unsubscribed" if not all(stay.person.wants(topic) for topic in topics) else ""
             case "event":
                 since = self.since_entered(stay, "event", rule["event"], rule.get("same_key", True))
                 return "event" if since else ""
             case "goal":
                 return "goal" if self.holds(rule["rule"], stay.person) else ""
             case "segment_left":
-                raise NotImplementedError
+                return "" if self.inside(rule["segment"], stay.person) else "segment_left"
         raise AssertionError(rule)
 
     def since_entered(self, stay: Stay, kind: str, name: str, same_key: bool) -> list[Happened]:
@@ -516,6 +600,11 @@ class World:
 
     # -- rules --
 
+    def inside(self, segment: str, person: Person) -> bool:
+        """By its rule, or because they are on the list."""
+        rule = self.segments.get(segment)
+        return self.holds(rule, person) if rule is not None else segment in person.lists
+
     def holds(self, rule: Json, person: Person) -> bool:
         return self._clause(rule["root"], person)
 
@@ -524,7 +613,7 @@ class World:
             if match_ in clause:
                 return all_of([self._clause(one, person) for one in clause[match_]])
         if "segment" in clause:
-            return (clause["segment"] in person.lists) == (clause["op"] == "in")
+            return self.inside(clause["segment"], person) == (clause["op"] == "in")
         value = person.values.get(clause["attribute"])
         match clause["op"]:
             case "is":
@@ -546,9 +635,7 @@ class World:
         for stay in journey.stays:
             if not stay.active:
                 continue
-            kind = self.definition(stay)["steps"][stay.step]["kind"]
-            if stay.waiting and kind == "mail" and self.made(stay) not in self.outcomes:
-                self.outcomes[self.made(stay)] = "cancelled"
+            self.take_back(stay)
             # Whoever stays at a wait is told so at the next look.
             stay.overdue = True
 
@@ -561,12 +648,40 @@ class World:
                 continue
             to, old = steps[stay.step], self.definition(stay)["steps"][stay.step]["kind"]
             if to is None:
-                stay.passed.append(Passed(stay.visit, stay.step, stay.since, now, "", "moved"))
-                stay.left, stay.attention = "moved", ""
+                self.leave(stay, "moved", now)
                 continue
             new = definition["steps"][to]["kind"]
+            if old != new:
+                self.take_back(stay)
             stay.waiting = stay.waiting and old == new and new in ("mail", "webhook")
             stay.version, stay.step, stay.attention = len(journey.versions) - 1, to, ""
+
+    def remove(self, journey: Journey, person: Person, now: datetime) -> None:
+        for stay in journey.stays:
+            if stay.person is person and not stay.left:
+                self.leave(stay, "removed", now)
+
+    def stop(self, journey: Journey, now: datetime) -> None:
+        """Nobody enters any more, and whoever is inside leaves."""
+        journey.stopped = True
+        for stay in journey.stays:
+            if not stay.left:
+                self.leave(stay, "stopped", now)
+
+    def retry(self, journey: Journey) -> None:
+        """Whoever needs attention is tried again, and so is their call."""
+        for stay in journey.stays:
+            if stay.attention:
+                stay.attention = ""
+                self.calls.pop(self.made(stay), None)
+
+    def pass_over(self, journey: Journey, now: datetime) -> None:
+        """Whoever needs attention goes on as if the step had come to nothing."""
+        for stay in journey.stays:
+            if stay.attention:
+                stay.passed.append(Passed(stay.version, stay.visit, stay.step, stay.since, now, "next", "skipped"))
+                stay.attention, stay.waiting = "", False
+                self.go_on(stay, "next", now)
 
 
 def _fits(asked: Json, one: Happened) -> bool:

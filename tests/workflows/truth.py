@@ -4,83 +4,54 @@ After each thing that is done the traces are the same: test_truth.py does a litt
 """
 
 import hashlib
-import threading
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from celery.app.task import Task
-from django.db import connection, connections
 
 import consent.commands
 import contacts.commands
-from consent.models import Source, Topic
-from contacts.models import Contact, Kind
+from consent.models import Source
+from contacts import upsert
+from contacts.models import Contact
 from core import clock
 from core.actors import SYSTEM
 from core.sensitivity import Sensitivity
-from delivery.models import Delivery, SendBatch, SmtpSession
-from segments.models import Segment
+from delivery.ids import delivery_id
+from delivery.models import Delivery, SendBatch
+from segments import membership
 from tests.content.factories import organization
-from tests.delivery.factories import RelayFactory
 from tests.workflows import factories as make
-from tests.workflows.drawn import EVENTS, HOME, START
-from tests.workflows.interpreter import Journey, Json, Passed, Person, Stay, World
+from tests.workflows.breaking import Break, complaints
+from tests.workflows.drawn import HOME, START
+from tests.workflows.interpreter import Journey, Json, Passed, Person, Read, Stay, World
+from tests.workflows.setting import Setting
 from tracking.models import Event as Tracked
-from workflows import events, happenings, steering, tasks_intake
+from workflows import enrolling, events, steering, tasks_intake
 from workflows.engine import mails
 from workflows.engine import run as engine
 from workflows.enrolling import Entry, enrol
-from workflows.models import Call, Endpoint, Enrolment, EventType, Transition, VersionMail, Workflow, WorkflowVersion
+from workflows.models import (
+    Call,
+    Enrolment,
+    Transition,
+    VersionMail,
+    Workflow,
+    WorkflowVersion,
+)
+from workflows.versions import standing
 from workflows.webhooks import sending
-
-
-class Killed(BaseException):
-    """The worker is gone, in the middle of something."""
 
 
 def chance(*parts: object, of: int = 100) -> int:
     """The same number for the same parts, always."""
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:4], "big") % of
-
-
-class Setting:
-    """What journeys name, made once; and one journey that others have people enter, which also has changes of all
-    attributes listened to from the beginning."""
-
-    def __init__(self) -> None:
-        organization(time_zone=HOME)
-        RelayFactory()
-        for key, kind in (("plan", Kind.TEXT), ("mark", Kind.TEXT), ("day", Kind.DATE), ("moment", Kind.DATETIME)):
-            make.AttributeFactory(key=key, kind=kind, sensitivity=Sensitivity.IDENTITY)
-        for name in EVENTS:
-            EventType.objects.create(
-                name=name,
-                name_index=happenings.name_index(name),
-                sensitivity=Sensitivity.IDENTITY,
-                properties={"place": "text", "when": "date"},
-            )
-        self.topics: list[Topic] = [make.TopicFactory(requires_opt_in=False) for _ in range(2)]
-        self.template = make.TemplateFactory(html="<p>Hello</p><p>{{ organization.postal_address }}</p>" + UNSUBSCRIBE)
-        self.sender = make.SenderFactory()
-        self.endpoint_id = str(Endpoint.objects.create(name="EHR", url="https://ehr.example.org", secret="s" * 40).pk)
-        self.list_id = str(make.SegmentFactory(kind=Segment.Kind.SNAPSHOT, tier=Sensitivity.IDENTITY).pk)
-        self.session = SmtpSession.objects.create(
-            relay_id=make.RelayFactory().pk, host="mx.example.org", address="192.0.2.1", tls_version="TLSv1.3",
-            cipher="x", certificate_sha256="0" * 64, basis="webpki", started_at=START,
-        )  # fmt: skip
-        #: The journey that others have people enter.
-        self.inner_id = ""
-
-    def mail(self, topic: int) -> Json:
-        chosen = {"template": self.template, "sender": self.sender, "topic": self.topics[topic]}
-        return make.mail(**chosen, track_opens=True, track_clicks=True)
-
-
-UNSUBSCRIBE = "<a href='{{ unsubscribe_url }}'>Stop</a>"
 
 
 # -- both side by side -------------------------------------------------------------------------------------------------
@@ -89,31 +60,38 @@ UNSUBSCRIBE = "<a href='{{ unsubscribe_url }}'>Stop</a>"
 class Both:
     """Whatever is done is done to both; `agree` says where they differ."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Setting, *, start: datetime = START, home: str = HOME) -> None:
         self.setting = setting
-        self.now = START
-        self.world = World(HOME)
+        self.now = start
+        organization(time_zone=home)
+        gold = {"version": 2, "root": {"all": [{"attribute": "plan", "op": "is", "value": "gold"}]}}
+        self.segment = make.SegmentFactory(rule=gold, tier=Sensitivity.IDENTITY)
+        setting.segment_id, setting.inner_listens = str(self.segment.pk), False
+        self.world = World(home, {setting.segment_id: gold})
         self.jobs: list[tuple[str, list[Any]]] = []
         self.workflows: dict[str, Workflow] = {}
         self.versions: dict[str, list[WorkflowVersion]] = {}
         self.people: list[Person] = []
-        self.sent = 0
+        self.looked_at = start - timedelta(days=1)
+        self.tried: Counter[object] = Counter()
 
     # -- the ground --
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """The clock stands where the test sets it, and jobs wait until the test carries them out."""
-        real, send = clock.now, Task.apply_async
+        real, send, stand = clock.now, Task.apply_async, standing.look
         clock.now = lambda: self.now
 
         def keep(task: Task, args: Any = (), *_: Any, **__: Any) -> None:
             self.jobs.append((task.name, list(args)))
 
         Task.apply_async = keep  # type: ignore[method-assign]
+        standing.look = lambda: None  # what was approved stands in these worlds
         try:
             yield
         finally:
+            standing.look = stand
             clock.now, Task.apply_async = real, send  # type: ignore[method-assign]
 
     def publish(self, name: str, definition: Json, plan: Json | None = None) -> WorkflowVersion:
@@ -125,18 +103,30 @@ class Both:
         self.versions[name].append(version)
         return version
 
+    def look_at_segment(self) -> None:
+        """Looks follow one upon the other, also where a clock was set back."""
+        if self.now > self.looked_at:
+            membership.refresh(self.segment)
+            self.world.look_at(str(self.segment.pk), self.now)
+            self.looked_at = self.now
+
     def begin(self, name: str, definition: Json) -> None:
         self.publish(name, definition)
         journey = Journey(name, [definition], began=self.now, looked=self.now)
         self.world.journeys[name] = self.world.by_id[str(self.workflows[name].pk)] = journey
+        self.look_at_segment()
 
-    def add_people(self, given: list[Json]) -> None:
-        ids = make.make_people(
-            len(given),
-            **{key: (lambda i, key=key: given[i].get(key)) for key in ("time_zone", "plan", "day", "moment")},
-        )
+    def add_people(self, given: list[Json], seed: str) -> None:
+        """With ids that follow from the seed, for splits go by them."""
+        numbers = (UUID(bytes=hashlib.sha256(f"{seed}:{n}".encode()).digest()[:16], version=4) for n in count())
+        own, upsert.uuid7 = upsert.uuid7, lambda: next(numbers)
+        try:
+            values = {key: (lambda i, key=key: given[i].get(key)) for key in ("time_zone", "plan", "day", "moment")}
+            ids = make.make_people(len(given), **values)
+        finally:
+            upsert.uuid7 = own
         for pk, values in zip(ids, given, strict=True):
-            person = self.world.people[pk] = Person(pk, values["time_zone"] or HOME)
+            person = self.world.people[pk] = Person(pk, values["time_zone"] or self.world.home)
             self.people.append(person)
             for key, value in values.items():  # new is changed from nothing
                 self.world.change(person, key, value, self.now)
@@ -163,36 +153,62 @@ class Both:
             contacts.commands.set_values({person.id: {attribute: value}}, by=SYSTEM)
             self.world.change(person, attribute, value, self.now)
 
-    def delete(self, who: int) -> None:
+    def delete(self, who: int) -> bool:
         person = self.people[who]
-        if person.exists:
-            contacts.commands.delete(Contact.objects.get(pk=person.id), by=SYSTEM)
-            person.exists = False
+        if not person.exists:
+            return False
+        contacts.commands.delete(Contact.objects.get(pk=person.id), by=SYSTEM)
+        person.exists = False
+        return True
 
     def consent(self, who: int, topic: int | None, yes: bool) -> None:
         person = self.people[who]
         if not person.exists:
             return
         about = None if topic is None else self.setting.topics[topic]
-        told: Json = {"source": Source.PREFERENCES, "evidence": {"text": "said so"}, "by": SYSTEM}
-        if yes and about is not None:
-            consent.commands.opt_in(person.id, about, **told)
-            person.out.discard(str(about.pk))
-            person.back_in.add(str(about.pk))
-        elif about is not None:
-            consent.commands.opt_out(person.id, about, **told)
-            person.out.add(str(about.pk))
-            person.back_in.discard(str(about.pk))
-        else:
-            consent.commands.opt_out(person.id, None, **told)
-            person.out_of_all = True
-            person.back_in.clear()
+        say = consent.commands.opt_in if yes else consent.commands.opt_out
+        about = None if topic is None else self.setting.topics[topic]
+        say(person.id, about, source=Source.PREFERENCES, evidence={"text": "said so"}, by=SYSTEM)
+        self.world.word(person, None if about is None else str(about.pk), yes, self.now, self.setting.topic_ids)
 
-    def deliver(self) -> None:
-        """The post goes: every mail that is on its way has an outcome, and some are read."""
-        for stay in self.waiting("mail"):
-            made = self.world.made(stay)
-            outcome = ("sent", "sent", "sent", "sent", "refused", "failed", "unknown")[chance(made, of=7)]
+    def send(self, who: int, mailing: int) -> None:
+        """A campaign is sent to them, once."""
+        person, sent = self.people[who], self.setting.mailings[mailing]
+        pk = delivery_id(sent.origin.pk, person.id)
+        if person.exists and not Delivery.objects.filter(pk=pk).exists():
+            Delivery.objects.create(
+                id=pk, origin=sent.origin, batch=sent.batch, contact_id=person.id, outcome="sent", at=self.now,
+                decision={"verdict": "allow"}, session=self.setting.session, content_sha256=b"0" * 32,
+            )  # fmt: skip
+            self.world.sent(person, str(sent.origin.pk), self.now)
+
+    def read(self, who: int, mailing: int, links: Sequence[int | None], by: str) -> None:
+        """Somebody, or something, opens a campaign's mail, or visits links of it one right after the other."""
+        person, sent = self.people[who], self.setting.mailings[mailing]
+        for n, link in enumerate(links):
+            at = self.now - timedelta(seconds=n)
+            Tracked.objects.create(
+                delivery_id=delivery_id(sent.origin.pk, person.id), origin_id=sent.origin.pk, contact_id=person.id,
+                kind="open" if link is None else "click", link=link, at=at, verdict=by,
+            )  # fmt: skip
+            person.reads.append(Read(str(sent.origin.pk), link, at, by))
+
+    def move_home(self, zone: str) -> None:
+        organization(time_zone=zone)
+        self.world.move_home(zone, self.now)
+
+    # -- other systems --
+
+    def dice(self, stay: Stay) -> object:
+        """The same in each run, whatever the ids of people."""
+        return stay.journey.name, self.people.index(stay.person), stay.sequence, stay.visit
+
+    def deliver(self) -> int:
+        """The post goes: every mail that is on its way has an outcome, and some are read. How many."""
+        waiting = self.waiting("mail")
+        for stay in waiting:
+            made, dice = self.world.made(stay), self.dice(stay)
+            outcome = ("sent", "sent", "sent", "sent", "refused", "failed", "unknown")[chance(dice, of=7)]
             mail = self.mail_of(stay)
             assert mail is not None, "A mail that should be on its way is not."
             batch = SendBatch.objects.get(
@@ -203,40 +219,65 @@ class Both:
                 outcome=outcome, at=self.now, decision={"verdict": "allow"}, session=self.setting.session,
                 content_sha256=b"0" * 32,
             )  # fmt: skip
-            self.sent += 1
             self.world.outcomes[made] = outcome
             if outcome != "sent":
                 continue
-            for kind, rate, known in (("open", 50, self.world.opened), ("click", 30, self.world.clicked)):
-                if chance(made, kind) < rate:
+            for kind, rate, known in (("open", 60, self.world.opened), ("click", 60, self.world.clicked)):
+                if chance(dice, kind) < rate:
                     link = 0 if kind == "click" else None
                     Tracked.objects.create(
                         delivery_id=mail.id, origin_id=mail.origin, contact_id=stay.person.id, kind=kind, link=link,
                         at=self.now, verdict="human",
                     )  # fmt: skip
                     known.add(made)
+        return len(waiting)
 
-    def answer(self) -> None:
-        """The other systems answer."""
-        for stay in self.waiting("webhook"):
+    def answer(self) -> int:
+        """The other systems answer; how often."""
+        waiting = self.waiting("webhook")
+        for stay in waiting:
             made = self.world.made(stay)
             call = Call.objects.get(enrolment=self.row(stay), visit=stay.visit)
-            done = chance(made, "call") < 60
+            self.tried[made] += 1
+            done = chance(self.dice(stay), self.tried[made]) < 50
             sending.settle([call], sending.Ended("" if done else "refused", 200 if done else 400))
             call.refresh_from_db()
             assert call.state in ("done", "failed")
             self.world.calls[made] = str(call.state)
+        return len(waiting)
 
-    def pause(self, name: str) -> None:
-        if not self.world.journeys[name].paused:
-            steering.pause(self.workflows[name], by=SYSTEM)
-            self.world.journeys[name].paused = True
-
-    def resume(self, name: str, how: str) -> None:
+    def pause(self, name: str) -> bool:
         if self.world.journeys[name].paused:
-            steering.resume(self.workflows[name], how=how, by=SYSTEM)
-            self.drain()
-            self.world.resume(self.world.journeys[name], how, self.now)
+            return False
+        steering.pause(self.workflows[name], by=SYSTEM)
+        self.world.journeys[name].paused = True
+        return True
+
+    def resume(self, name: str, how: str) -> bool:
+        if not self.world.journeys[name].paused:
+            return False
+        steering.resume(self.workflows[name], how=how, by=SYSTEM)
+        self.drain()
+        self.world.resume(self.world.journeys[name], how, self.now)
+        return True
+
+    def remove(self, name: str, who: int) -> None:
+        enrolling.remove(self.workflows[name], [self.people[who].id], by=SYSTEM)
+        self.world.remove(self.world.journeys[name], self.people[who], self.now)
+
+    def stop(self, name: str) -> None:
+        steering.stop(self.workflows[name], by=SYSTEM)
+        self.drain()
+        self.world.stop(self.world.journeys[name], self.now)
+
+    def see_to(self, name: str, how: str) -> None:
+        """Staff see to those who need attention: they try again, or pass the step over."""
+        if how == "retry":
+            steering.retry(self.workflows[name], None, by=SYSTEM)
+            self.world.retry(self.world.journeys[name])
+        else:
+            steering.skip(self.workflows[name], None, by=SYSTEM)
+            self.world.pass_over(self.world.journeys[name], self.now)
 
     def move(self, name: str, definition: Json, plan: dict[int, dict[str, str | None]]) -> None:
         """`plan`: by place of the older version, each of its steps to a step, to leaving (None) or to staying ("")."""
@@ -249,67 +290,36 @@ class Both:
 
     # -- the engine at work --
 
-    def settle(self, *, crash: int | None = None, workers: int = 1) -> None:
+    def settle(self, breaks: Break | None = None) -> None:
         """Have the engine do all there is to do at this moment, whatever befalls it, and the interpreter, too."""
-        if crash is not None:
-            for work in (tasks_intake.listen, tasks_intake.look, self.work):
-                self.killed(work, crash)
-        for _ in range(30):
-            before = self.state()
-            self.listen_look_and_work(workers)
-            if self.state() == before:
+        works = {"listen": tasks_intake.listen, "look": tasks_intake.look, "work": self.work}
+        with complaints() as said:
+            for name, work in works.items() if breaks else ():
+                assert breaks is not None
+                if name != breaks.work:
+                    work()
+                    continue
+                if breaks.befall(work, self.work):
+                    self.world.seen[f"{breaks.how}: {breaks.work}"] += 1
                 break
-        else:
-            raise AssertionError("The engine does not come to rest.")
+            for _ in range(30):
+                before = self.state()
+                self.listen_look_and_work()
+                if self.state() == before:
+                    break
+            else:
+                raise AssertionError("The engine does not come to rest.")
+        assert not said, said
         self.world.tick(self.now)
 
-    def listen_look_and_work(self, workers: int = 1) -> None:
+    def listen_look_and_work(self) -> None:
         tasks_intake.listen()
         tasks_intake.look()
-        if workers > 1:
-            self.together(workers)
-        else:
-            self.work()
+        self.work()
         self.drain()
 
     def work(self) -> None:
         engine.run(seconds=60, now=self.now)
-
-    def killed(self, work: Callable[[], Any], after: int) -> None:
-        """The worker is killed at its so-many-th statement; whatever it had begun is gone."""
-        left = after
-
-        def count(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
-            nonlocal left
-            left -= 1
-            if left < 0:
-                raise Killed
-            return execute(sql, params, many, context)
-
-        try:
-            with connection.execute_wrapper(count):
-                work()
-        except Killed:
-            connection.close()
-
-    def together(self, workers: int) -> None:
-        """Several workers at once, each with a connection of its own."""
-        failures: list[BaseException] = []
-
-        def work() -> None:
-            try:
-                self.work()
-            except BaseException as failure:
-                failures.append(failure)
-            finally:
-                connections.close_all()
-
-        threads = [threading.Thread(target=work) for _ in range(workers)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert not failures, failures
 
     def drain(self) -> None:
         """Carry out the jobs that wait, but for those of others: nobody really sends, calls or writes columns."""
@@ -360,12 +370,12 @@ class Both:
 
     def agree(self) -> None:
         """The same people on the same journeys, who passed the same steps at the same times for the same reasons."""
-        said = {key: _told(stay) for key, stay in self._stays().items()}
+        said = {key: _told(stay) for key, stay in self.stays_by_name().items()}
         names = {workflow.pk: name for name, workflow in self.workflows.items()}
         places = {version.pk: n for versions in self.versions.values() for n, version in enumerate(versions)}
         passed: dict[int, list[Passed]] = {}
         for one in Transition.objects.filter(enrolment__workflow__in=self.workflows.values()).order_by("visit"):
-            trace = Passed(one.visit, one.step, one.arrived_at, one.at, one.way, one.note)
+            trace = Passed(places[one.version_id], one.visit, one.step, one.arrived_at, one.at, one.way, one.note)
             passed.setdefault(one.enrolment_id, []).append(trace)
         done = {
             (names[row.workflow_id], row.contact_id, row.sequence): {
@@ -394,7 +404,10 @@ class Both:
             lines.append(f"{who}: {({name: found[name] for name in which} or found) if found else 'nothing'}")
         return "\n".join(lines)
 
-    def _stays(self) -> dict[tuple[str, UUID, int], Stay]:
+    def stays(self) -> list[Stay]:
+        return [stay for journey in self.world.journeys.values() for stay in journey.stays]
+
+    def stays_by_name(self) -> dict[tuple[str, UUID, int], Stay]:
         return {
             (name, stay.person.id, stay.sequence): stay
             for name, journey in self.world.journeys.items()
