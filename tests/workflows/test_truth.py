@@ -9,18 +9,17 @@ from tests.workflows.ahead import compared
 from tests.workflows.truth import Setting
 from tests.workflows.worlds import Drawn, wanted
 
-WORLDS, DEEDS = 14, 36
-#: What comes to pass only in more worlds than these; the bench says what never does.
-RARE = {"branch_mail: clicked, chosen", "in by: segment", "in by: attribute", "split: 1, chosen"}
+#: Worlds in which, taken together, everything comes to pass that is wanted.
+SEEDS, DEEDS = [0, 10, 11, 13, 20, 21, 22, 25, 27, 29, 31], 36
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_the_engine_and_the_interpreter_agree() -> None:
     setting, seen = Setting(), Counter[str]()
-    for seed in range(WORLDS):
+    for seed in SEEDS:
         seen += Drawn(setting, seed).pass_by(DEEDS)
-    never = sorted(wanted() - set(seen) - RARE)
+    never = sorted(wanted() - set(seen))
     assert not never, "What is not drawn is not proved: draw it more often (tests/workflows/drawn.py, worlds.py)"
 
 
