@@ -91,7 +91,7 @@ def publish(workflow: Workflow, how: str, at: datetime) -> WorkflowVersion:
     return version
 
 
-@pytest.mark.parametrize(("seed", "booked", "how"), [(4, False, ""), (9, True, "finish"), (9, True, "move")])
+@pytest.mark.parametrize(("seed", "booked", "how"), [(4, False, ""), (9, True, "finish"), (8, True, "move")])
 def test_people_inside_go_on_as_the_engine_then_has_them(
     seed: int, booked: bool, how: Literal["", "finish", "move"], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db.models import Min
+from django.db.models import Min, QuerySet
 
 from contacts.models import Contact, Kind
 from contacts.persons import known_of
@@ -107,11 +107,19 @@ def live(workflow: Workflow, news: list[News], settings: Settings, door: Door | 
         if days and days[0] <= now:
             days.pop(0)
             inside.update(wake_at=now)
-        run(seconds=60, now=now)
+        _go(inside, now)
         while door.work(now):
             made = Delivery.objects.filter(at=now).values_list("id", flat=True)
             inside.filter(awaits__in=list(made)).update(wake_at=now)
-            run(seconds=60, now=now)
+            _go(inside, now)
+
+
+def _go(inside: "QuerySet[Enrolment]", now: datetime) -> None:
+    """What is set of somebody on one of their ways wakes them on the others, as intake does."""
+    run(seconds=60, now=now)
+    gone = Transition.objects.filter(at=now).values_list("enrolment__contact_id", flat=True)
+    inside.filter(contact_id__in=list(gone)).update(wake_at=now)
+    run(seconds=60, now=now)
 
 
 def as_it_was(workflow: Workflow) -> list[Row]:
