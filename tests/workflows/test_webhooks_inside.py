@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from django.conf import settings as configured
 
+from core import clock
+from core.actors import SYSTEM
 from tests.workflows.webserver import HOST, WebServer
+from workflows import endpoints
 from workflows.errors import BadAddress
 from workflows.webhooks.address import Target, parse, permitted
 from workflows.webhooks.inside import read
@@ -136,3 +139,16 @@ def test_the_address_is_checked_when_it_is_called_and_the_port_is_said(tmp_path:
         with pytest.raises(NotTold) as told:
             untrusted.post(target, b"{}", {})
         assert told.value.code == "certificate"
+
+
+@pytest.mark.django_db
+def test_an_endpoint_that_is_named_no_more_can_be_led_elsewhere_and_its_agreement_ends(settings: Any) -> None:
+    settings.WORKFLOWS_WEBHOOK_INTERNAL = "ehr.internal.example:8443"
+    agreed = {"baa_party": "Records Ltd", "baa_signed_on": clock.now().date()}
+    made, _ = endpoints.create(name="Records", url="https://ehr.internal.example:8443/in", by=SYSTEM, **agreed)
+    settings.WORKFLOWS_WEBHOOK_INTERNAL = ""
+    assert endpoints.change(made, name="Old records", by=SYSTEM).baa_party == "Records Ltd"
+    with pytest.raises(BadAddress):
+        endpoints.change(made, url=made.url, by=SYSTEM)
+    led = endpoints.change(made, url="https://hooks.example.com/in", by=SYSTEM)
+    assert (led.name, led.url, led.baa_party) == ("Old records", "https://hooks.example.com/in", "")
