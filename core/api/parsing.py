@@ -38,8 +38,8 @@ def read(raw: bytes) -> Any:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice.append((found, next(name for place, name in enumerate(names) if name in names[:place])))
+            seen: set[str] = set()
+            twice.append((found, next(name for name, _ in pairs if name in seen or seen.add(name))))
         return found
 
     try:

@@ -1,6 +1,7 @@
 """Bodies nobody honest sends, to every operation that takes one: refused in the one shape, never a crash."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -133,6 +134,14 @@ def test_a_name_that_stands_twice_is_named_by_its_place_and_no_value_is_repeated
     assert said in str(refused.value.detail)
     assert "secret" not in str(refused.value.detail)
     assert len(str(refused.value.detail)) < 500
+
+
+def test_a_name_twice_among_very_many_is_found_at_once() -> None:
+    names = [*range(100_000), 99_999]
+    begun = time.process_time()
+    with pytest.raises(ParseError, match="The name “a99999” stands twice"):
+        parsing.read(b"{%s}" % b",".join(b'"a%d":0' % name for name in names))
+    assert time.process_time() - begun < 5  # each name looked for among all before it takes minutes
 
 
 def test_a_name_may_stand_in_several_objects() -> None:
