@@ -1,5 +1,5 @@
 // What every page shares: menus, dialogs, toasts, the rail on a phone, and blanking of PHI while nobody is there.
-import { check, isLongAgo, mayGo, posts, wasRenewed } from "./session.js";
+import { check, isLongAgo, isTyped, mayGo, posts, wasRenewed } from "./session.js";
 
 const BLANK_AFTER_MS = 2 * 60 * 1000;
 const idleLimitMs = Number(document.body.dataset.idleMinutes || 0) * 60 * 1000;
@@ -119,7 +119,8 @@ document.addEventListener("htmx:afterSettle", () => {
   announced = now;
 });
 
-// PHI blanks when the tab idles or is hidden, and the page goes when the session is over (SEC-14).
+// PHI blanks when the tab idles or is hidden; once the session is over the page goes, or what was typed is covered, also
+// where nobody comes back (SEC-14).
 let last = Date.now();
 let checking = false;
 function seen() {
@@ -142,8 +143,7 @@ for (const kind of ["pointermove", "keydown", "scroll", "touchstart", "focus"])
   addEventListener(kind, seen, { passive: true });
 setInterval(() => {
   const away = Date.now() - last;
-  if (document.querySelector("[data-phi]")) {
-    document.documentElement.classList.toggle("idle", away > BLANK_AFTER_MS);
-    if (idleLimitMs && away > idleLimitMs) check();
-  }
+  const shown = document.querySelector("[data-phi]");
+  if (shown) document.documentElement.classList.toggle("idle", away > BLANK_AFTER_MS);
+  if ((shown || isTyped()) && idleLimitMs && away > idleLimitMs && isLongAgo()) check();
 }, 5000);

@@ -51,6 +51,8 @@ export function over(state = "over") {
   going = setTimeout(() => location.reload(), GONE_AFTER_MS);
 }
 
+export const isTyped = () => typed;
+
 export async function check(options) {
   if (cover?.open) return "over";
   const state = await look(options);
@@ -78,6 +80,9 @@ if (cover) {
   document.addEventListener("visibilitychange", back);
   setInterval(back, LOOK_EVERY_MS);
 }
+
+// Who signed out elsewhere, or comes back by the browser's own way back, does not find what they left.
+document.addEventListener("visibilitychange", () => document.hidden || check());
 
 document.addEventListener("input", ({ target: { form } }) => {
   if (!form || !(form.hasAttribute("hx-post") || posts(form))) return;

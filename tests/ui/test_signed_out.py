@@ -81,6 +81,26 @@ def test_whoever_comes_back_after_the_idle_limit_finds_what_they_typed(visitors:
     assert Contact.objects.count() == 1
 
 
+def test_what_was_typed_is_covered_though_nobody_comes_back(visitors: Any) -> None:
+    page = visitors.new()
+    page.clock.install()
+    browser.sign_in(page, UserFactory(roles=[Role.MARKETER]))
+    page.goto("/people/new")
+    page.get_by_label("Email").first.fill("ada@example.org")
+    end_sessions()
+    go_on(page, 16)
+    page.wait_for_selector(COVER)
+
+
+def test_a_page_that_is_looked_at_again_after_a_sign_out_in_another_tab_goes(visitors: Any) -> None:
+    page = visitors.new()
+    browser.sign_in(page, UserFactory(roles=[Role.MARKETER]))
+    page.goto("/people/new")
+    StaffSession.objects.all().delete()
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_url("**/account/sign-in?next=/people/new**")
+
+
 def test_where_nothing_was_typed_the_page_goes(visitors: Any) -> None:
     page = visitors.new()
     page.clock.install()
