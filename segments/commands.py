@@ -174,9 +174,11 @@ def restore(segment: Segment, *, by: By) -> Segment:
 
 
 def keep_count(segment: Segment, count: int) -> None:
-    """Remember what was counted last; no part of the segment's history."""
+    """Remember what was counted last, unless the rule is another by now; no part of the segment's history."""
     segment.last_count, segment.counted_at = count, clock.now()
-    Segment.objects.filter(pk=segment.pk).update(last_count=count, counted_at=segment.counted_at)
+    Segment.objects.filter(pk=segment.pk, revision=segment.revision).update(
+        last_count=count, counted_at=segment.counted_at
+    )
 
 
 def snapshot(rule: object, *, name: str, description: str = "", by: By) -> Segment:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from segments import counting, queries
+from core.actors import SYSTEM
+from segments import commands, counting, queries
 from segments.models import Segment
 from tests.accounts.factories import UserFactory
-from tests.segments.factories import SegmentFactory
+from tests.segments.factories import SegmentFactory, is_, rule
 
 
 @pytest.mark.django_db(transaction=True)
@@ -40,3 +41,13 @@ def test_many_who_ask_at_once_wait_for_one_count(monkeypatch: pytest.MonkeyPatch
     assert (len(counts), [one.answer.count for one in answers]) == (1, [7] * 5)
     assert [one.anew for one in answers].count(True) == 1
     assert len({one.at for one in answers}) == 1
+
+
+@pytest.mark.django_db
+def test_what_was_counted_by_a_rule_that_is_another_by_now_is_not_told_of_the_new_one() -> None:
+    counted = SegmentFactory()
+    commands.edit(Segment.objects.get(pk=counted.pk), name="Other", rule=rule(is_("city", "Boston")), by=SYSTEM)
+    commands.keep_count(counted, 7)
+    assert Segment.objects.get(pk=counted.pk).counted_at is None
+    commands.keep_count(Segment.objects.get(pk=counted.pk), 3)
+    assert Segment.objects.get(pk=counted.pk).last_count == 3
