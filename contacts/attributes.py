@@ -90,9 +90,13 @@ def edit(
     attribute.choices = _clean_choices(attribute.kind, choices)
     attribute.save()
     if after.rank < before.rank:
+        known = lowering.of(attribute.pk)
         asked = lowering.ask(attribute.pk, "attribute.lowered", to=after, reason=reason, by=by)
         note = str(asked.reason_id)
-        audit("attribute.lowering_asked", by=by, target=attribute, was=before.value, to=after.value, reason_id=note)
+        if asked == known:  # by whoever asked for it, not by who changed something else
+            audit("attribute.changed", by=by, target=attribute)
+        else:
+            audit("attribute.lowering_asked", by=by, target=attribute, was=before.value, to=after.value, reason_id=note)
     else:
         lowering.drop(attribute.pk)
         if after.rank > before.rank:

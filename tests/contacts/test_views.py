@@ -217,6 +217,7 @@ def test_lowering_a_sensitivity_takes_a_reason_and_a_second_person_and_raising_d
     second.post(decision, {"seen": str(asked.pk), "approve": "1"})  # what was read is not what is asked for
     assert tier() == "special"
     client.post(url, {"label": "Conditions of health", "sensitivity": "identity"})  # the same is asked for still
+    assert Entry.objects.filter(action="attribute.lowering_asked").count() == 2  # and by nobody anew
     second.post(decision, {"seen": str(Lowering.objects.get().pk), "approve": "1"})
     assert tier() == "identity"
     said = Entry.objects.get(action="attribute.lowered").details
