@@ -287,3 +287,37 @@ def test_people_who_come_from_a_version_about_health_bring_that_along(sensitive:
     publishing.withdraw(version, by=marketer())
     version = publishing.publish(sensitive, by=marketer())  # they finish where they are
     assert (version.state, version.tier) == (WorkflowVersion.State.LIVE, "identity")
+
+
+def test_what_sorted_people_counts_as_what_it_is_when_they_move(sensitive: Workflow) -> None:
+    """Not as what it was when their version was published, or when the new one was proposed."""
+    smoker = Attribute.objects.filter(key="smoker")
+    smoker.update(sensitivity="identity")
+    publish(sensitive)
+    old = live(sensitive)
+    assert old.tier == "identity"
+    place(sensitive, make_people(1))
+    smoker.update(sensitivity="phi")
+    plain = graph("letter", {"letter": {**mail(), "exits": {"next": None}}})
+    commands.save_draft(sensitive, plain, revision=None, by=marketer())
+    to = {"how": "move", "steps": {str(old.pk): dict.fromkeys(old.definition["steps"], "letter")}}
+    version = publishing.publish(sensitive, plan=to, by=marketer())
+    assert (version.state, version.tier) == (WorkflowVersion.State.PROPOSED, "phi")
+    smoker.update(sensitivity="special")
+    with pytest.raises(ApprovalOutdated, match="People would move here"):
+        publishing.approve(version, by=approver(), seen=bytes(version.digest))
+
+
+def test_who_entered_since_a_move_was_proposed_is_not_taken_into_less_than_they_come_from(sensitive: Workflow) -> None:
+    Attribute.objects.filter(key="smoker").update(sensitivity="special")
+    publish(sensitive)
+    old = live(sensitive)
+    AttributeFactory(key="allergic")
+    less = graph("fork", {"fork": {**branch(rule({"attribute": "allergic", "op": "is", "value": "yes"})), "exits": {}}})
+    commands.save_draft(sensitive, less, revision=None, by=marketer())
+    to = {"how": "move", "steps": {str(old.pk): dict.fromkeys(old.definition["steps"], "fork")}}
+    version = publishing.publish(sensitive, plan=to, by=marketer())  # nobody is inside yet
+    assert (version.state, version.tier) == (WorkflowVersion.State.PROPOSED, "phi")
+    place(sensitive, make_people(1))
+    with pytest.raises(ApprovalOutdated, match="People would move here"):
+        publishing.approve(version, by=approver(), seen=bytes(version.digest))

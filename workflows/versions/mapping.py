@@ -8,7 +8,7 @@ from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from core.sensitivity import Sensitivity, highest
 from workflows.errors import NotPossibleNow
-from workflows.language import graph
+from workflows.language import graph, tiers
 from workflows.language.definition import AnyStep, Definition, Mail, Webhook, from_json
 from workflows.models import Enrolment, Workflow, WorkflowVersion
 
@@ -85,11 +85,13 @@ def complete(workflow: Workflow, plan: Any, definition: Definition) -> Mapping:
 
 
 def brought(workflow: Workflow, plan: Mapping) -> Sensitivity:
-    """How sensitive the versions are that the plan may bring people from: what sorted them there, they bring along."""
+    """How sensitive the versions are by now that the plan may bring people from: what sorted them there, they bring
+    along."""
     going = [version for version, steps in plan.steps.items() if any(steps.values())]
     inside = Enrolment.objects.filter(version=OuterRef("pk")).exclude(status=Enrolment.Status.LEFT)
-    older = workflow.versions.filter(Exists(inside), pk__in=going)
-    return highest(Sensitivity.PUBLIC, *older.values_list("tier", flat=True))
+    older = list(workflow.versions.filter(Exists(inside), pk__in=going))
+    now = [tiers.tier_of(from_json(version.definition)) for version in older]
+    return highest(Sensitivity.PUBLIC, *(version.tier for version in older), *now)
 
 
 def as_json(plan: Mapping) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from django.db import connection, transaction
 
 import content.commands
@@ -120,6 +121,11 @@ def approve(version: WorkflowVersion, *, by: By, seen: bytes, note: str = "") ->
     if approval.trouble(version):
         raise ApprovalOutdated(
             "What it uses counts as more sensitive than when it was proposed. Send it back, to be proposed as such."
+        )
+    if mapping.brought(workflow, msgspec.convert(version.plan, mapping.Mapping)).rank > Sensitivity(version.tier).rank:
+        raise ApprovalOutdated(
+            "People would move here whom something more sensitive sorted than was known when it was proposed. Send it "
+            "back, to be proposed as such."
         )
     _checked(workflow, definition)  # what it names may be gone since, and journeys it leads to may lead back by now
     version.decided_by, version.decided_at, version.note = person, clock.now(), note.strip()
