@@ -155,6 +155,25 @@ def test_whoever_is_sorted_by_more_than_the_other_journey_says_does_not_enter_it
     assert Enrolment.objects.filter(workflow=news, contact_id=inside.contact_id, version=live(news)).exists()
 
 
+def test_whoever_was_moved_brings_what_sorted_them_there_to_the_door_of_the_other_journey(
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    news = by_hand("identity")
+    fork = {**branch(DIABETICS), "exits": {"1": "rest"}}
+    journey = make_workflow(graph("fork", {"fork": fork, "rest": wait(days=9)}))
+    old = live(journey)
+    sorted_, before = make_people(2)
+    place(journey, [sorted_], step="rest")
+    place(journey, [before], step="fork")
+    to = {"how": "move", "steps": {str(old.pk): {"fork": "on", "rest": "on"}}}
+    with django_capture_on_commit_callbacks(execute=True):
+        publish(journey, graph("on", {"on": {"kind": "enter", "workflow": str(news.pk)}}), plan=to)
+    engine.run(seconds=5)
+    assert set(Enrolment.objects.filter(workflow=news).values_list("contact_id", flat=True)) == {before}
+    stuck = Enrolment.objects.get(workflow=journey, status="attention")
+    assert (stuck.contact_id, stuck.trouble) == (sorted_, "chosen_by_more")
+
+
 # -- by hand ----------------------------------------------------------------------------------------------------------
 
 

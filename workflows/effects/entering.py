@@ -14,7 +14,7 @@ from workflows.engine import plans
 from workflows.enrolling import Entry, enrol
 from workflows.errors import NotComplete, NotPossibleNow
 from workflows.language.definition import Enter
-from workflows.models import Workflow, WorkflowVersion
+from workflows.models import Moved, Workflow, WorkflowVersion
 
 OPEN = (Workflow.State.ACTIVE, Workflow.State.PAUSED)
 
@@ -42,13 +42,19 @@ def enter(acts: Sequence[Act], now: datetime, by: By) -> Applied:
 
 
 def _sorted_by_more(version: WorkflowVersion, acts: Sequence[Act]) -> set[int]:
-    """Those whom something sorts that is more sensitive than what the version says. One statement, as long as nothing
-    changed: the plan they come from is as of their claim."""
+    """Those whom something sorts that is more sensitive than what the version says: on their way here, also on versions
+    they were moved from. Two statements, as long as nothing changed and nobody moved: the plan they come from is as of
+    their claim."""
     there = plans.running(version.pk)
     there.refresh()
-    steps = {(act.row.version_id, act.step_id) for act in acts}
-    more = {(pk, step) for pk, step in steps if plans.running(pk).sorted_by(step).rank > there.says.rank}
-    return {act.row.id for act in acts if (act.row.version_id, act.step_id) in more}
+    came = [(act.row.id, act.row.version_id, act.step_id) for act in acts]
+    moves = Moved.objects.filter(enrolment__pk__among=[act.row.id for act in acts])
+    moved = list(moves.values_list("enrolment", "from_version", "from_step"))
+    for pk in {pk for _, pk, _ in moved}:
+        plans.running(pk).refresh()
+    places = {(pk, step) for _, pk, step in (*came, *moved)}
+    more = {(pk, step) for pk, step in places if plans.running(pk).sorted_by(step).rank > there.says.rank}
+    return {who for who, pk, step in (*came, *moved) if (pk, step) in more}
 
 
 def _entered(version: WorkflowVersion | None, acts: Sequence[Act], now: datetime, by: By) -> str:
