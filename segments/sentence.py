@@ -49,6 +49,9 @@ class Teller:
         self.names = names
 
     def joined(self, group: Group, comma: str = " ") -> str:
+        match group.items:
+            case [Group(match="all" | "any") as only]:
+                return self.joined(only, comma)
         word = "and" if group.match == "all" else "or"
         return f"{comma}{word} ".join(self.node(item) for item in group.items)
 

@@ -9,14 +9,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts.policy import Role
+from accounts.policy import Action, Role
 from contacts.models import Attribute, Kind
 from contacts.records import Coded
 from core import clock
 from core.actors import SYSTEM
 from segments import commands, counting, queries
 from segments.models import Question, Segment
-from tests.accounts.factories import UserFactory, sign_in
+from tests.accounts.factories import UserFactory, api_token, sign_in
 from tests.contacts.factories import make_people
 from tests.segments.factories import SegmentFactory, attribute, has, is_, rule
 
@@ -211,7 +211,7 @@ def test_a_count_of_a_moment_ago_is_told_again_and_says_so(marketer: Client, mon
     pages = [text(marketer.post(address)) for _ in range(3)]
     assert len(counts) == 1
     assert "Counted just now" in pages[0]
-    assert all("<strong>1 person</strong>" in page and "15 seconds a count is told again" in page for page in pages[1:])
+    assert all("<strong>1 person</strong>" in page and "A count stands for 15 seconds" in page for page in pages[1:])
     now = clock.now()
     monkeypatch.setattr(clock, "now", lambda: now + counting.FRESH)
     assert "<strong>2 people</strong> match." in text(marketer.post(address))
@@ -374,3 +374,21 @@ def test_the_list_says_of_snapshots_who_is_in_them(marketer: Client) -> None:
     assert "Whoever was put in by hand." in page
     assert "As of one day: people where State is “MA”." in page
     assert "Needs attention" not in page
+
+
+def test_lists_of_segments_that_name_others_take_the_same_statements_however_many(marketer: Client) -> None:
+    headers = api_token([Action.SEGMENTS_VIEW.value])[1]
+
+    def statements(more: int) -> tuple[int, int]:
+        for number in range(more):
+            inner = SegmentFactory(name=f"Inner {more} {number}")
+            by_way_of = rule({"segment": str(inner.pk), "op": "in"})
+            commands.create(name=f"Outer {more} {number}", rule=by_way_of, by=SYSTEM)
+        with CaptureQueriesContext(connection) as page:
+            assert marketer.get(reverse("segments:list")).status_code == 200
+        with CaptureQueriesContext(connection) as api:
+            assert Client().get("/api/v1/segments", headers=headers).status_code == 200
+        return len(page), len(api)
+
+    statements(1)
+    assert statements(2) == statements(5)
