@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,8 +39,8 @@ def read(raw: bytes) -> Any:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            seen: set[str] = set()
-            twice.append((found, next(name for name, _ in pairs if name in seen or seen.add(name))))
+            times = Counter(name for name, _ in pairs)
+            twice.append((found, next(name for name in times if times[name] > 1)))
         return found
 
     try:
