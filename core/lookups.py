@@ -17,7 +17,7 @@ class Among(Lookup):
     get_db_prep_lookup_value_is_iterable = True
 
     def get_prep_lookup(self) -> list[Any]:
-        return list(self.rhs)
+        return [value for value in self.rhs if value is not None]  # as `in`: what is not known is among nothing
 
     def get_db_prep_lookup(self, value: Any, connection: Any) -> tuple[str, Any]:
         return "%s", [value]

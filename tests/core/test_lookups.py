@@ -15,5 +15,6 @@ def test_among_finds_what_in_finds_and_is_as_long_for_many_as_for_few() -> None:
     assert set(Contact.objects.filter(email_index__among=iter(indexes)).values_list("pk", flat=True)) == set(ids[:3])
     assert Contact.objects.exclude(pk__among={ids[0]}).count() == 4
     assert not Contact.objects.filter(pk__among=[]).exists()
+    assert Contact.objects.exclude(pk__among=[ids[0], None]).count() == 4
     statement, params = Contact.objects.filter(pk__among=ids).query.sql_with_params()
     assert (statement.count("%s"), len(params)) == (1, 1)
