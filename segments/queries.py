@@ -275,7 +275,7 @@ def sentence(rule: AnyRule, catalog: Catalog | None = None, *, least: int = 0) -
 def sentences_of(segments: Iterable[Segment]) -> list[tuple[Segment, str, Sensitivity]]:
     """Each segment with its sentence, or with what is wrong with its rule, and its tier of today; however many, the
     same statements."""
-    catalog = catalogs.load()
+    catalog = catalogs.load(named=True)
     parsed: list[tuple[Segment, Rule | RuleError]] = []
     for segment in segments:
         try:

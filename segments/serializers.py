@@ -46,7 +46,7 @@ class SegmentOut(SegmentIn):
 
     @cached_property
     def _catalog(self) -> Catalog:
-        return catalogs.load()
+        return catalogs.load(named=True)
 
     def get_tier(self, segment: Segment) -> str:
         return str(queries.tier_today(segment, self._catalog))
