@@ -102,8 +102,10 @@ def change(
     event.save()
     record("event.changed", by=by, target=event, was=str(was), now=str(event.sensitivity), properties=len(cleaned))
     if wanted.rank < was.rank:
+        known = lowering.of(event.pk)
         asked = lowering.ask(event.pk, "event.lowered", to=wanted, reason=reason, by=by)
-        record("event.lowering_asked", by=by, target=event, to=str(wanted), reason_id=str(asked.reason_id))
+        if asked != known:  # else it was asked for by somebody else, and this changed other things
+            record("event.lowering_asked", by=by, target=event, to=str(wanted), reason_id=str(asked.reason_id))
     elif sensitivity is not None:
         lowering.drop(event.pk)
     return event

@@ -140,6 +140,9 @@ def test_an_event_counts_as_less_only_once_a_second_person_approves_it(client: C
     assert "Say why" in client.post(page, typed).content.decode()
     client.post(page, {**typed, "reason": "It says nothing of what was tested"})
     asked = Lowering.objects.get()
+    second_marketer = UserFactory(roles=[Role.MARKETER])
+    event_types.change(event, label="Tested positive", properties={}, sensitivity="identity", by=second_marketer)
+    assert (Lowering.objects.get(), Entry.objects.filter(action="event.lowering_asked").count()) == (asked, 1)
     for _ in range(2):  # whoever asked is no second person, whatever their roles
         client.post(decision, {"seen": str(asked.pk), "approve": "1"})
     assert tier() == "phi"
