@@ -21,6 +21,7 @@ from delivery.ids import delivery_id
 from delivery.models import Delivery
 from tests.accounts.factories import UserFactory, sign_in
 from tests.delivery.factories import make_origin
+from tests.segments.factories import has
 from tests.workflows import factories as make
 from tests.workflows.test_simulate import asked, days, drawn, event_type, everybody, foreseen
 from tests.workflows.test_simulate_live import Door
@@ -198,6 +199,21 @@ def test_who_cannot_enter_a_journey_that_takes_nobody_gets_stuck_as_in_earnest()
     Workflow.objects.filter(pk=closed.pk).update(state=Workflow.State.STOPPED)
     found = foreseen(workflow, version=make.live(workflow).pk)
     assert (found["stuck"], found["ends"]) == ([["s1", "journey_closed", 2]], {})
+
+
+def test_who_moves_brings_what_sorted_them_to_the_door_of_another_journey_as_in_earnest() -> None:
+    news = make.make_workflow(make.linear(make.wait(days=30), make.end()), name="News")
+    fork, rest = {**make.branch(make.rule(has("E11.9"))), "exits": {"1": "rest"}}, make.wait(days=2)
+    workflow = make.make_workflow(make.graph("fork", {"fork": fork, "rest": rest}))
+    make.place(workflow, make.make_people(2)[:1], step="rest")
+    steps = {
+        "rest": {**rest, "exits": {"next": "on"}},
+        "on": {"kind": "enter", "workflow": str(news.pk), "exits": {"next": None}},
+    }
+    workflow = commands.save_draft(workflow, make.graph("rest", steps), revision=None, by=make.marketer())
+    found = ahead(workflow, inside="move", segment=everybody())
+    assert found["stuck"] == [["on", "chosen_by_more", 1]]
+    assert found["acts"]["on"]["outcomes"] == {"entered": 1}, "who was not sorted there"
 
 
 def test_notices_to_staff_are_counted_day_by_day() -> None:

@@ -96,7 +96,7 @@ class Acting(Knowing):
         other = self.world.others.open.get(workflow) if workflow else None
         if other is None:
             return "journey_closed"
-        if (w.course.name, step) in self.world.others.more:
+        if (w.course.name, step) in self.world.others.more or w.brought > other.says:
             return "chosen_by_more"
         before = other.before.setdefault(w.row, [])
         if other.only is not None and not self.holds(other.only, w.row, now):

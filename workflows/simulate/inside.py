@@ -14,18 +14,19 @@ from django.db import connection
 
 from segments.columns import Numbers
 from workflows import happenings
-from workflows.engine import mails
+from workflows.engine import mails, plans
 from workflows.entry import Before
 from workflows.errors import NotPossibleNow
 from workflows.language.definition import (
     BranchMail,
     Definition,
+    Enter,
     Mail,
     WaitUntil,
     Webhook,
     from_json,
 )
-from workflows.models import Call, Enrolment, Happening, Workflow, WorkflowVersion
+from workflows.models import Call, Enrolment, Happening, Moved, Workflow, WorkflowVersion
 from workflows.simulate.assumptions import MAX_PEOPLE, Settings
 from workflows.simulate.courses import Course
 from workflows.simulate.entries import Entering
@@ -175,7 +176,22 @@ def going(found: Inside, world: World, settings: Settings) -> Going:
         course = world.older[version] if version else world.main
         for first in range(0, len(some), CHUNK):
             _fill(course, some[first : first + CHUNK], settings.start)
+            _bring(course, some[first : first + CHUNK], found)
     return at_start
+
+
+def _bring(course: Course, some: Sequence[tuple[Row, Walker]], found: Inside) -> None:
+    """What sorted people before they were moved, and before they move now: as effects.entering asks it."""
+    if not any(isinstance(step, Enter) for step in course.steps.values()):
+        return
+    by_id = {row.id: w for row, w in some}
+    came = [(row.id, row.version_id, row.step) for row, _ in some if (row.version_id, row.step) in found.moves]
+    moved = Moved.objects.filter(enrolment__pk__among=by_id)
+    came += moved.values_list("enrolment", "from_version", "from_step")
+    for pk in {pk for _, pk, _ in came}:
+        plans.running(pk).refresh()
+    for who, pk, step in came:
+        by_id[who].brought = max(by_id[who].brought, plans.running(pk).sorted_by(step).rank)
 
 
 def _walker(course: Course, row: Row, step: str, *, place: int, who: UUID, start: datetime) -> Walker:

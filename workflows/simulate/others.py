@@ -17,10 +17,12 @@ OPEN = (Workflow.State.ACTIVE, Workflow.State.PAUSED)
 
 @dataclass
 class Other:
-    """One other journey. `before`: by row, the times people were on it, real ones and then simulated ones."""
+    """One other journey. `before`: by row, the times people were on it, real ones and then simulated ones. `says`: the
+    rank of what it says that lets people in."""
 
     reentry: Reentry
     only: Asked | None
+    says: int
     before: dict[int, list[Before]] = field(default_factory=dict)
 
 
@@ -60,7 +62,7 @@ def others(
     found = Others()
     plans = {pk: plan_of(version) for pk, version in live.items()}
     for pk, plan in plans.items():
-        found.open[pk] = Other(plan.definition.reentry, rules.get(pk), _before(pk, rows))
+        found.open[pk] = Other(plan.definition.reentry, rules.get(pk), plan.says.rank, _before(pk, rows))
     for name, definition in coming:
         for step, target in _entering(definition):
             # As engine and checks have it: nobody enters by more than the other journey says lets people in.

@@ -28,9 +28,11 @@ class Letter:
 
 
 class Walker:
-    """One person once on the journey, by the version they are on."""
+    """One person once on the journey, by the version they are on. `brought`: the rank of what sorted them on versions
+    they were moved from, where that is asked."""
 
     __slots__ = (
+        "brought",
         "call",
         "course",
         "due",
@@ -52,3 +54,4 @@ class Walker:
         self.letters: dict[str, Letter] = {}
         self.occurs: list[Occurred] = []
         self.call = self.trouble = ""
+        self.brought = 0
