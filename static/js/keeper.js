@@ -110,6 +110,7 @@ export class Keeper {
     if (this.leaving) return;
     event.preventDefault();
     event.stopImmediatePropagation();
+    clearTimeout(this.timer); // what is discarded is not kept once more on the way
     const { submitter } = event;
     const kept = "discard" in submitter.dataset ? Promise.resolve(this.going) : this.keep();
     kept.then((done) => {

@@ -94,6 +94,23 @@ def test_of_two_tabs_the_later_one_is_told_and_decides(visitors: Any, marketer: 
     assert not Unsaved.objects.exists()
 
 
+def test_what_was_typed_just_before_it_is_discarded_is_discarded_too(visitors: Any, marketer: Any) -> None:
+    page = visitors.new()
+    browser.sign_in(page, marketer)
+    page.goto("/segments/new")
+    page.fill("[name=name]", "First thoughts")
+    kept(page)
+    page.route("**/builder/discard", lambda route: (time.sleep(1.5), route.continue_()))
+    page.evaluate("""() => {
+        const name = document.querySelector("[name=name]");
+        name.value = "Second thoughts";
+        name.dispatchEvent(new Event("input", { bubbles: true }));
+        document.querySelector("[data-discard]").click();
+    }""")
+    page.get_by_text("Your unsaved changes are discarded.").wait_for()
+    assert not Unsaved.objects.exists()
+
+
 def test_without_a_connection_the_page_says_so_asks_before_it_goes_and_keeps_it_later(
     visitors: Any, marketer: Any
 ) -> None:
