@@ -8,6 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import OperationalError
 
 from contacts.models import Kind
 from core import clock
@@ -21,6 +22,7 @@ from tests.workflows.factories import (
     make_workflow,
     organization,
     place,
+    publish,
     wait,
     wait_until,
 )
@@ -223,3 +225,31 @@ def test_a_journey_that_is_paused_meanwhile_waits_by_the_new_zone_afterwards() -
     go(start)
     row.refresh_from_db()
     assert row.wake_at == at("2026-06-10T10:00", "Asia/Tokyo")
+
+
+def test_a_journey_that_runs_again_after_long_knows_nothing_of_where_the_organization_was_then() -> None:
+    journey = dated()
+    go(at("2026-06-01T12:00"))
+    journey.refresh_from_db()
+    with stood(at("2026-06-02T12:00")):
+        steering.stop(journey, by=SYSTEM)
+    moves_to("Europe/Berlin")
+    passed, soon = make_people(2, visit=lambda n: ("2026-06-11", "2026-06-12")[n])
+    noon = at("2026-06-10T12:00", "Europe/Berlin")  # ten o'clock has passed in Berlin, and not in New York
+    with stood(noon):
+        publish(journey)
+    for hours in (1, 24):
+        go(noon + timedelta(hours=hours))
+    assert [who for who, _ in entered(journey)] == [soon], f"not {passed}: it was to be published before"
+
+
+def test_trouble_with_who_waits_keeps_nobody_out_whose_moment_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    journey, (who,) = dated(), make_people(1, visit="2026-06-11")
+
+    def broken(_: Any) -> int:
+        raise OperationalError
+
+    monkeypatch.setattr(homes, "look", broken)
+    ten = at("2026-06-10T10:00", "America/New_York")
+    go(ten)
+    assert entered(journey) == [(who, ten)]

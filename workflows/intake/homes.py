@@ -45,7 +45,9 @@ def _begin(version: Version) -> tuple[datetime, str]:
     last = Cursor.objects.filter(source__in=sources, at__isnull=False).order_by("-at").first()
     if last is None or last.at is None:
         return version.live_at, ""
-    return max(last.at, version.live_at - TAKEN_OVER), last.about
+    begin = version.live_at - TAKEN_OVER
+    # Where it was at a look of long ago says nothing of where it was at the beginning.
+    return (last.at, last.about) if last.at >= begin else (begin, "")
 
 
 def once(version: Version, entries: Sequence[Entry]) -> list[Entry]:

@@ -21,7 +21,10 @@ log = logging.getLogger(__name__)
 
 def look(watched: Watched) -> None:
     """One look; one journey's trouble never holds others."""
-    homes.look(watched)
+    try:
+        homes.look(watched)
+    except Exception:  # the next look goes on with it
+        log.exception("whoever waits by where the organization is was not looked at")
     for version in watched.versions:
         try:
             if version.lets_in and isinstance(version.definition.trigger, ByDate):
