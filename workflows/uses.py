@@ -16,6 +16,8 @@ class Running(NamedTuple):
     version_id: UUID
     workflow: Workflow
     definition: Definition
+    #: It lets people in.
+    live: bool
 
 
 #: What this process opened last, replaced as a whole: threads share it. Versions never change.
@@ -28,14 +30,14 @@ def versions() -> list[Running]:
     global _known  # noqa: PLW0603  one for the process
     inside = Enrolment.objects.filter(version=OuterRef("pk")).exclude(status=Enrolment.Status.LEFT)
     found = WorkflowVersion.objects.filter(Q(state="LIVE") | Q(state="CLOSED") & Exists(inside))
-    pairs = list(found.exclude(workflow__state="STOPPED").order_by("pk").values_list("pk", "workflow_id"))
+    rows = list(found.exclude(workflow__state="STOPPED").order_by("pk").values_list("pk", "workflow_id", "state"))
     known = _known
-    if missing := [pk for pk, _ in pairs if pk not in known]:
+    if missing := [pk for pk, _, _ in rows if pk not in known]:
         new = WorkflowVersion.objects.filter(pk__in=missing).values_list("pk", "definition")
         known = known | {pk: from_json(raw) for pk, raw in new}
-        _known = {pk: known[pk] for pk, _ in pairs}
-    workflows = Workflow.objects.defer("draft", "description").in_bulk({pk for _, pk in pairs})
-    return [Running(pk, workflows[workflow_id], known[pk]) for pk, workflow_id in pairs]
+        _known = {pk: known[pk] for pk, _, _ in rows}
+    workflows = Workflow.objects.defer("draft", "description").in_bulk({pk for _, pk, _ in rows})
+    return [Running(pk, workflows[workflow_id], known[pk], state == "LIVE") for pk, workflow_id, state in rows]
 
 
 def running() -> Iterator[tuple[Workflow, Definition]]:

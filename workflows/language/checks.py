@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from workflows.errors import Problem
-from workflows.language import checks_parts, checks_steps, choosing, graph, hanging, tiers
+from workflows.language import checks_parts, checks_steps, choosing, circles, graph, hanging, tiers
 from workflows.language import definition as d
 from workflows.language.checks_parts import rule_problems
 from workflows.language.names import Names
@@ -27,6 +27,7 @@ def check(definition: d.Definition, *, workflow: Workflow | None = None, names: 
     found += tiers.problems(definition, names)
     found += hanging.problems(definition, names, workflow)
     found += choosing.problems(definition, names, workflow)
+    found += circles.problems(definition, workflow)
     place = {step: n for n, step in enumerate(graph.order(definition), 1)}
     return sorted(dict.fromkeys(found), key=lambda p: (p.level != "error", place.get(p.step, 0)))
 
