@@ -90,6 +90,8 @@ def _saved(segment: Segment) -> Saved:
 class Catalog:
     fields: Mapping[str, Field]
     removed: Mapping[str, tuple[str, date]] = field(default_factory=dict)
+    #: What those counted as last.
+    removed_tiers: Mapping[str, Sensitivity] = field(default_factory=dict)
     topics: Mapping[UUID, str] = field(default_factory=dict)
     removed_topics: Mapping[UUID, date] = field(default_factory=dict)
     #: Newest first.
@@ -115,9 +117,11 @@ def load(*, named: bool = False) -> Catalog:
     """
     fields: dict[str, Field] = {}
     removed: dict[str, tuple[str, date]] = {}
+    removed_tiers: dict[str, Sensitivity] = {}
     for a in Attribute.objects.all():
         if a.removed_at is not None:
             removed[a.key] = (a.label, a.removed_at.date())
+            removed_tiers[a.key] = Sensitivity(a.sensitivity)
             continue
         identifier = is_identifier(a.key, a.kind, a.sensitivity)
         fields[a.key] = Field(a.key, a.label, a.kind, Sensitivity(a.sensitivity), tuple(a.choices), identifier)
@@ -139,4 +143,4 @@ def load(*, named: bool = False) -> Catalog:
     segments = SavedSegments()
     if named:
         segments.open(Use.objects.filter(kind="segment").values_list("segment_id", flat=True))
-    return Catalog(fields, removed, topics, removed_topics, mailings, segments)
+    return Catalog(fields, removed, removed_tiers, topics, removed_topics, mailings, segments)

@@ -24,7 +24,7 @@ from segments.frames import AnyRule, as_rule, evaluated
 from segments.models import Membership, Segment
 from segments.operators import AGES
 from segments.people import Code
-from segments.rules import Rule, parse
+from segments.rules import Rule, parse, remains
 from segments.tree import (
     VERSION,
     About,
@@ -167,10 +167,10 @@ def _sensitivity(clause: Clause, catalog: Catalog) -> Sensitivity:
 
 
 def _tier_of_segment(clause: InSegment, catalog: Catalog) -> Sensitivity:
-    """What its rule, or the rule a snapshot was taken by, asks as it counts today; as saved where there is none."""
-    if clause.root is None:
-        return clause.tier
-    return highest(Sensitivity.IDENTITY, *(_sensitivity(inner, catalog) for inner in clauses_of(clause.root)))
+    """What its rule, or the rule a snapshot was taken by, asks as it counts today; no less than as saved where some of
+    that makes no sense any more."""
+    inner = clauses_of(clause.root) if clause.root else []
+    return highest(clause.tier, *(_sensitivity(one, catalog) for one in inner))
 
 
 def _tier_of_mailing(clause: Engaged, catalog: Catalog) -> Sensitivity:
@@ -191,11 +191,11 @@ def tier_of(rule: AnyRule, catalog: Catalog | None = None) -> Sensitivity:
 
 
 def tier_today(segment: Segment, catalog: Catalog | None = None) -> Sensitivity:
-    """What being in this segment may say of somebody, as things count today; as saved where no rule says it."""
-    try:
-        return tier_of(segment.rule, catalog) if segment.rule else Sensitivity(segment.tier)
-    except RuleError:
-        return Sensitivity(segment.tier)
+    """What being in this segment may say of somebody, as things count today; no less than as saved where there is no
+    rule, or some of it makes no sense any more."""
+    catalog = catalog or catalogs.load()
+    root, least = remains(segment.rule, Sensitivity(segment.tier), catalog)
+    return highest(least, *(_sensitivity(clause, catalog) for clause in (clauses_of(root) if root else [])))
 
 
 def fields_of(rule: AnyRule, catalog: Catalog | None = None) -> list[str]:
@@ -286,7 +286,7 @@ def sentences_of(segments: Iterable[Segment]) -> list[tuple[Segment, str, Sensit
     return [
         (segment, _said(segment, sentences.sentence(rule, catalog, names)), tier_of(rule, catalog))
         if isinstance(rule, Rule)
-        else (segment, _said(segment, "", f"Needs attention: {rule}"), Sensitivity(segment.tier))
+        else (segment, _said(segment, "", f"Needs attention: {rule}"), tier_today(segment, catalog))
         for segment, rule in parsed
     ]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from core.sensitivity import Sensitivity, highest
 from segments import catalog as catalogs
 from segments import conditions, operators
 from segments.catalog import Catalog
@@ -61,6 +62,21 @@ def parse_leniently(raw: object, catalog: Catalog, *, saving: UUID | None = None
     return parser.rule(raw), parser.problems
 
 
+def remains(
+    raw: object,
+    kept: Sensitivity,
+    catalog: Catalog,
+    *,
+    within: tuple[UUID, ...] = (),
+    known: dict[UUID, Group | BadValue] | None = None,
+) -> tuple[Group | None, Sensitivity]:
+    """What still makes sense of a rule that people were taken by, and what the rest of it says of them at least: what
+    it did when it was `kept`, and what was removed since as it counted last."""
+    parser = _Parser(catalog, within=within, known=known)
+    rule = parser.rule(raw)
+    return rule.root if rule else None, highest(kept, parser.lost) if parser.problems else Sensitivity.IDENTITY
+
+
 class _Circle(BadValue):
     def __init__(self) -> None:
         super().__init__(
@@ -82,6 +98,8 @@ class _Parser:
         self.clauses = 0
         self.bytes = 0
         self.circle = False
+        #: The highest sensitivity of attributes that are named and were removed.
+        self.lost = Sensitivity.IDENTITY
 
     def _refuse(self, path: str, clause: str, message: str, *, unfinished: bool = False) -> None:
         self.problems.append(Problem(path, clause, message, unfinished))
@@ -166,6 +184,7 @@ class _Parser:
             found = self._segment(raw) if reader is None else reader(raw, self.catalog)
         except BadValue as bad:
             self.circle = self.circle or isinstance(bad, _Circle)
+            self.lost = highest(self.lost, self.catalog.removed_tiers.get(str(raw.get("attribute")), self.lost))
             label = self._label(raw)
             self._refuse(path, f"{clause} ({label})" if label else clause, str(bad), unfinished=bad.unfinished)
             return None
@@ -196,15 +215,15 @@ class _Parser:
         if len(self.within) >= MAX_NESTED:
             raise BadValue(f"Segments are named within one another more than {MAX_NESTED} deep. Take one of them out.")
         if saved.snapshot:
-            taken_by = _Parser(self.catalog, within=(*self.within, segment), known=self.known).rule(saved.rule)
-            root = taken_by.root if taken_by else None
-            return InSegment(segment, op == "in", snapshot=True, root=root, tier=saved.tier)
+            within = (*self.within, segment)
+            taken_by, tier = remains(saved.rule, saved.tier, self.catalog, within=within, known=self.known)
+            return InSegment(segment, op == "in", snapshot=True, root=taken_by, tier=tier)
         root = self._rule_of(segment, saved.rule)
         inner = clauses_of(root)
         self.clauses += len(inner) - 1
         if self.clauses > MAX_CLAUSES:
             raise BadValue(self._beyond())
-        return InSegment(segment, op == "in", root=root, tier=saved.tier)
+        return InSegment(segment, op == "in", root=root)
 
     def _rule_of(self, segment: UUID, raw: object) -> Group:
         if segment not in self.known:

@@ -160,7 +160,8 @@ class Sample(msgspec.Struct, frozen=True):
 class InSegment(msgspec.Struct, frozen=True):
     """Whether another segment has the person. `root` is its rule, put in its place by the parser.
 
-    A snapshot's people are in Context.sets; `root` is what matched them, None where that no longer makes sense.
+    A snapshot's people are in Context.sets; `root` is what matched them, as far as that still makes sense, and
+    `tier` what being in it says of somebody at least, whatever `root` says.
     """
 
     segment: UUID

@@ -123,3 +123,24 @@ def test_a_list_kept_by_hand_counts_as_it_was_said_to(program: Attribute) -> Non
     Segment.objects.filter(pk=snapshot.pk).update(tier=PHI)
     Attribute.objects.filter(pk=program.pk).update(removed_at=snapshot.created_at)
     assert today([snapshot]) == {PHI}  # what it was taken by makes no sense any more
+
+
+def test_a_snapshot_does_not_say_less_because_something_of_its_rule_was_removed(program: Attribute) -> None:
+    """Else whoever removes an attribute would do alone what takes two."""
+    illness = attribute("illness", Kind.TEXT, sensitivity=PHI)
+    by_one = commands.snapshot(rule(is_("program", "x"), is_("illness", "y")), name="One", by=SYSTEM)
+    within = commands.create(name="Ill", rule=rule(is_("illness", "y")), by=SYSTEM)
+    by_way = commands.snapshot(by_way_of(within, is_("program", "x")), name="By way of it", by=SYSTEM)
+    attributes.remove(illness, by=SYSTEM)
+    assert today([by_one, by_way]) == {PHI}
+
+
+def test_a_snapshot_by_what_became_health_and_was_removed_counts_as_that(program: Attribute) -> None:
+    branch = attribute("branch", Kind.TEXT, sensitivity=IDENTITY)
+    taken = commands.snapshot(rule(is_("program", "x"), is_("branch", "y")), name="Kept", by=SYSTEM)
+    attributes.remove(branch, by=SYSTEM)
+    assert today([taken]) == {IDENTITY}
+    count_as(program, PHI)
+    assert today([taken]) == {PHI}
+    attributes.remove(program, by=SYSTEM)
+    assert today([taken]) == {PHI}
