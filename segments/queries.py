@@ -1,6 +1,7 @@
 """Who matches a rule. PHI predicates never reach SQL: the database is asked for everybody, or by opaque ids."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -167,8 +168,8 @@ def _sensitivity(clause: Clause, catalog: Catalog) -> Sensitivity:
 
 
 def _tier_of_segment(clause: InSegment, catalog: Catalog) -> Sensitivity:
-    """What its rule, or the rule a snapshot was taken by, asks as it counts today; no less than as saved where some of
-    that makes no sense any more."""
+    """What its rule, or the rule a snapshot was taken by, asks as it counts today; of a snapshot no less than
+    segments.rules.remains says."""
     inner = clauses_of(clause.root) if clause.root else []
     return highest(clause.tier, *(_sensitivity(one, catalog) for one in inner))
 
@@ -191,9 +192,12 @@ def tier_of(rule: AnyRule, catalog: Catalog | None = None) -> Sensitivity:
 
 
 def tier_today(segment: Segment, catalog: Catalog | None = None) -> Sensitivity:
-    """What being in this segment may say of somebody, as things count today; no less than as saved where there is no
-    rule, or some of it makes no sense any more."""
+    """What being in this segment may say of somebody, as things count today; no less than as saved where no rule says
+    it, or what the rule of a snapshot names may have been something else."""
     catalog = catalog or catalogs.load()
+    if segment.kind == Segment.Kind.RULE:
+        with suppress(RuleError):
+            return tier_of(segment.rule, catalog)
     root, least = remains(segment.rule, Sensitivity(segment.tier), catalog)
     return highest(least, *(_sensitivity(clause, catalog) for clause in (clauses_of(root) if root else [])))
 

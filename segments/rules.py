@@ -30,6 +30,7 @@ from segments.tree import (
     Rule,
     TextIs,
     clauses_of,
+    nodes_of,
 )
 from segments.values import BadValue, shown
 
@@ -70,11 +71,16 @@ def remains(
     within: tuple[UUID, ...] = (),
     known: dict[UUID, Group | BadValue] | None = None,
 ) -> tuple[Group | None, Sensitivity]:
-    """What still makes sense of a rule that people were taken by, and what the rest of it says of them at least: what
-    it did when it was `kept`, and what was removed since as it counted last."""
+    """What still makes sense of a rule that people were taken by, and what that says of them at least.
+
+    That is what it did when it was `kept` where some of it was removed since, which counts as it did last, or where it
+    names a segment by a rule, which may be another one by now.
+    """
     parser = _Parser(catalog, within=within, known=known)
     rule = parser.rule(raw)
-    return rule.root if rule else None, highest(kept, parser.lost) if parser.problems else Sensitivity.IDENTITY
+    root = rule.root if rule else None
+    by_way = root is not None and any(isinstance(n, InSegment) and not n.snapshot for n in nodes_of(root))
+    return root, highest(kept, parser.lost) if parser.problems or by_way else Sensitivity.IDENTITY
 
 
 class _Circle(BadValue):

@@ -144,3 +144,13 @@ def test_a_snapshot_by_what_became_health_and_was_removed_counts_as_that(program
     assert today([taken]) == {PHI}
     attributes.remove(program, by=SYSTEM)
     assert today([taken]) == {PHI}
+
+
+def test_a_snapshot_does_not_say_less_because_a_segment_it_was_taken_by_has_another_rule(program: Attribute) -> None:
+    attribute("illness", Kind.TEXT, sensitivity=PHI)
+    ill = commands.create(name="Ill", rule=rule(is_("illness", "y")), by=SYSTEM)
+    taken = commands.snapshot(by_way_of(ill), name="Kept", by=SYSTEM)
+    by_way = commands.snapshot(by_way_of(taken), name="By way of it", by=SYSTEM)
+    commands.edit(ill, name="Ill", rule=rule(is_("program", "x")), by=SYSTEM)
+    assert today([ill]) == {IDENTITY}
+    assert today([taken, by_way]) == {PHI}
