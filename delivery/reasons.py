@@ -24,7 +24,7 @@ WORDS: dict[str, Words] = {
     ),
     Reason.SUPPRESSED: Words(
         "The address is suppressed: it bounced, complained or asked for no more mail.",
-        "Look at Compliance → Suppression; release it only if the person asks.",
+        "Look at Compliance → Suppressed addresses; release it only if the person asks.",
     ),
     Reason.FACTS_UNKNOWN: Words(
         "Consent or suppression could not be read, so nothing was sent.", "Look at Delivery → Health and try again."

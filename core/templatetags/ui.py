@@ -86,9 +86,11 @@ def badge(state: str, label: str = "", tone: str = "", icon: str = "") -> dict[s
 
 
 @register.inclusion_tag("ui/tab.html", takes_context=True)
-def tab(context: Context, label: str, url: str, count: int | None = None) -> dict[str, object]:
-    request = context.get("request")
-    return {"label": label, "url": url, "count": count, "current": request is not None and request.path == url}
+def tab(context: Context, label: str, url: str, count: int | None = None, within: bool = False) -> dict[str, object]:
+    """within: pages below its address belong to it, too."""
+    path = getattr(context.get("request"), "path", None)
+    inside = within and path is not None and path.startswith(f"{url.rstrip('/')}/")
+    return {"label": label, "url": url, "count": count, "current": path == url or inside}
 
 
 @register.inclusion_tag("ui/steps.html")

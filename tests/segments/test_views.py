@@ -158,7 +158,7 @@ def test_the_preview_counts_what_is_finished_and_points_at_what_is_wrong(markete
     page = text(marketer.post(url, {**half, "r-1.op": "in_last", "r-1.value": "-4"}))
     assert "cannot be counted" in page
     assert re.search(r'data-into="error-r-1">.*?from 0 to 36,500', page)
-    assert "Choose what the first condition is about" in text(marketer.post(url, {}))
+    assert "Complete the first condition" in text(marketer.post(url, {}))
 
 
 def test_codes_are_found_by_name_and_never_asked_for_in_an_address(marketer: Client, analyst: Client) -> None:

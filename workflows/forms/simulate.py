@@ -56,7 +56,7 @@ class SimulationForm(forms.Form):
         label="Days", min_value=1, max_value=MAX_DAYS, initial=30, help_text=f"At most {MAX_DAYS}."
     )
     how = forms.ChoiceField(
-        label="What people do",
+        label="How they do it",
         choices=[
             (_ASSUME, "As assumed below"),
             (_REPLAY, "As they did: what happened in the same weekdays before happens again"),
