@@ -87,10 +87,14 @@ def _label(step: AnyStep) -> str:
     return words.kind_title(SetAttribute(value="…") if isinstance(step, SetAttribute) else step)
 
 
-def drawn(definition: Definition, *, workflow: Workflow | None = None, problems: bool = True) -> dict[str, Any]:
-    """The definition with its words; `problems` False: what was published is not asked again."""
+def drawn(
+    definition: Definition, *, workflow: Workflow | None = None, problems: bool = True, texts: bool = True
+) -> dict[str, Any]:
+    """The definition with its words; `problems` False: what was published is not asked again. `texts` False: for who
+    sees nobody, without what staff are to do about people."""
     names = Names.load(definition)
     found = checks.check(definition, workflow=workflow, names=names) if problems else []
+    definition = definition if texts else _without_texts(definition)
     trigger = definition.trigger
     return {
         "definition": to_json(definition),
@@ -99,6 +103,14 @@ def drawn(definition: Definition, *, workflow: Workflow | None = None, problems:
         "rules": {"title": "Who may enter, what ends it", "summary": _rules(definition)},
         "problems": listed(found),
     }
+
+
+def _without_texts(definition: Definition) -> Definition:
+    bare = {
+        k: msgspec.structs.replace(one, text="") if isinstance(one, Tell) else one
+        for k, one in definition.steps.items()
+    }
+    return msgspec.structs.replace(definition, steps=bare)
 
 
 def _rules(definition: Definition) -> str:

@@ -78,3 +78,17 @@ def test_an_analyst_looks_at_a_draft_and_changes_nothing(analyst: Client) -> Non
     assert analyst.get(reverse("workflows:draft_map", args=[draft.pk])).status_code == 200
     for name in ("people", "attention", "versions", "history", "simulations", "edit", "publish", "pause", "archive"):
         assert analyst.post(reverse(f"workflows:{name}", args=[draft.pk])).status_code == 403
+
+
+def test_what_staff_are_told_to_do_is_in_no_map_of_an_analyst(analyst: Client, client: Client) -> None:
+    sign_in(client, UserFactory(roles=[Role.APPROVER]))
+    tell = {"kind": "tell", "role": Role.MARKETER.value, "text": "Ring the one with the rash"}
+    journey = make_workflow(linear(tell, {"kind": "end"}))
+    for page in (
+        reverse("workflows:draft_map", args=[journey.pk]),
+        reverse("workflows:version_json", args=[journey.pk, 1]),
+    ):
+        assert "the rash" in client.get(page).content.decode()
+        told = analyst.get(page)
+        assert "the rash" not in told.content.decode()
+        assert told.json()["definition"]["steps"]["s1"]["kind"] == "tell"

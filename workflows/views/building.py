@@ -63,8 +63,8 @@ def _given(body: bytes) -> dict[str, Any]:
         raise BadDefinition("A draft is sent with its revision and its definition.") from None
 
 
-def _drawn(workflow: Workflow) -> dict[str, Any]:
-    found = drawing.drawn(parsing.parse(workflow.draft), workflow=workflow)
+def _drawn(workflow: Workflow, *, texts: bool = True) -> dict[str, Any]:
+    found = drawing.drawn(parsing.parse(workflow.draft), workflow=workflow, texts=texts)
     return {"revision": workflow.draft_revision, **found}
 
 
@@ -72,4 +72,5 @@ def _drawn(workflow: Workflow) -> dict[str, Any]:
 @require_safe
 def draft_map(request: StaffRequest, workflow_id: UUID) -> JsonResponse:
     """The draft for whoever only looks at it."""
-    return JsonResponse(_drawn(get_object_or_404(Workflow, pk=workflow_id)))
+    workflow = get_object_or_404(Workflow, pk=workflow_id)
+    return JsonResponse(_drawn(workflow, texts=request.user.may(Action.WORKFLOWS_VIEW)))

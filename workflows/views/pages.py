@@ -173,7 +173,9 @@ def workflow_version(request: StaffRequest, workflow_id: UUID, number: int) -> H
 def version_json(request: StaffRequest, workflow_id: UUID, number: int) -> JsonResponse:
     """A version in the shape in which the canvas reads a draft."""
     version = version_of(load(workflow_id), number)
-    return JsonResponse({"revision": version.number, **drawing.drawn(from_json(version.definition), problems=False)})
+    texts = request.user.may(Action.WORKFLOWS_VIEW)
+    told = drawing.drawn(from_json(version.definition), problems=False, texts=texts)
+    return JsonResponse({"revision": version.number, **told})
 
 
 @may(Action.WORKFLOWS_VIEW)
