@@ -10,13 +10,13 @@ from django.urls import reverse
 
 from accounts.policy import Action, Role
 from audit.models import Entry
-from contacts.models import Lowering
+from contacts.models import Contact, Lowering
 from core import clock
 from core.actors import SYSTEM
 from core.ids import uuid7
 from delivery.gate import agreement_in_force
 from tests.accounts.factories import UserFactory, api_token, sign_in
-from tests.contacts.factories import make_person
+from tests.contacts.factories import make_people, make_person
 from tests.workflows.factories import end, graph, linear, make_workflow, place, wait
 from workflows import endpoints, event_types, notices
 from workflows.errors import BadAddress, EndpointInUse, EventInUse, EventTaken, NotComplete
@@ -352,3 +352,17 @@ def test_notices_are_ticked_off_together() -> None:
     assert "3 done" in client.post(done, {"shown": shown, "all": "1"}, follow=True).content.decode()
     assert notices.open_count(marketer) == 0
     assert set(Notice.objects.values_list("done_by", flat=True)) == {marketer.pk}
+
+
+def test_a_record_that_does_not_open_keeps_no_notice_from_staff() -> None:
+    journey = make_workflow(linear(wait(days=1), end()))
+    people = make_people(2, first_name="Ada")
+    for row in place(journey, people):
+        Notice.objects.create(
+            id=uuid7(), workflow=journey, enrolment=row, contact_id=row.contact_id, role="marketer", at=clock.now()
+        )
+    Contact.objects.filter(pk=people[0]).update(sealed=b"\x01" + bytes(300))  # by nobody
+    page = signed_in(Role.MARKETER).get(reverse("workflows:notices"))
+    assert page.status_code == 200
+    assert "Cannot be read" in page.content.decode()
+    assert reverse("contacts:detail", args=[people[1]]) in page.content.decode()

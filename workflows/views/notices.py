@@ -10,12 +10,10 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-import contacts.listing
-import contacts.queries
 from accounts.models import User
 from accounts.policy import Action, Role
 from accounts.requests import StaffRequest, may
-from workflows import notices
+from workflows import notices, people
 from workflows.models import Notice
 
 PER_PAGE = 50
@@ -38,14 +36,13 @@ def notice_list(request: StaffRequest) -> HttpResponse:
 
 
 def _rows(found: list[Notice]) -> list[dict[str, Any]]:
-    people = contacts.queries.open_many({notice.contact_id for notice in found})
-    live = contacts.queries.attributes()
+    named = people.masked({notice.contact_id for notice in found})
     staff = {pk for notice in found for pk in (notice.user_id, notice.done_by) if pk}
     names: dict[UUID | None, str] = dict(User.objects.filter(pk__in=staff).values_list("pk", "name"))
     return [
         {
             "notice": notice,
-            "person": contacts.listing.name(people[notice.contact_id], live) if notice.contact_id in people else "",
+            "person": named.get(notice.contact_id, ""),
             "whose": names.get(notice.user_id, "") if notice.user_id else _role(notice.role),
             "done_by": names.get(notice.done_by, ""),
         }
