@@ -18,7 +18,7 @@ def clock_time(text: str) -> time:
 
 def local(day: date, at: time, zone: tzinfo) -> datetime:
     """That wall-clock time there, in UTC."""
-    return datetime.combine(day, at, zone).astimezone(UTC)
+    return datetime.combine(day, at.replace(fold=0), zone).astimezone(UTC)
 
 
 def _moved(moment: datetime, days: int, minutes: int, zone: tzinfo) -> datetime:
@@ -60,11 +60,13 @@ def around(value: date | datetime | None, moment: Moment, zone: tzinfo) -> datet
         return None
 
 
-def in_year(value: date | datetime, year: int, zone: tzinfo) -> date:
-    """The day in that year; 29 February: the 28th where there is none."""
-    day = value.astimezone(zone).date() if isinstance(value, datetime) else value
+def in_year(value: date | datetime, year: int, zone: tzinfo) -> date | datetime:
+    """The day in that year, or the same time of that day there; 29 February: the 28th where there is none."""
+    if isinstance(value, datetime):
+        there = value.astimezone(zone)
+        return local(in_year(there.date(), year, zone), there.time(), zone)
     try:
-        return day.replace(year=year)
+        return value.replace(year=year)
     except ValueError:
         return date(year, 2, 28)
 

@@ -172,7 +172,13 @@ class Drawer:
         """By chance, or whose turn it is."""
         pick = self.random.choice
         where = [{"property": "place", "values": ["here"]}]
-        yearly = {"attribute": "day", "days": pick([-1, 0, 1]), "at": pick(["10:00", "02:30"])}
+        days = pick([-1, 0, 1])
+        yearly = pick([
+            {"attribute": "day", "days": days, "at": "10:00"},
+            {"attribute": "moment", "days": days, "minutes": 30},
+            {"attribute": "day", "days": days, "at": "02:30"},
+            {"attribute": "moment", "days": days},
+        ])  # fmt: skip
         kinds: list[Json] = [
             {"kind": "event", "event": "ordered"},
             {"kind": "date", "moment": self.moment(by_event=False), "late": pick(["skip", "enter"])},
@@ -244,11 +250,12 @@ def drawn_person(random_: random.Random, start: datetime = START) -> Json:
     day = start.date() + timedelta(days=random_.randint(-3, 12))
     born = random_.choice([day.replace(year=1980, day=min(day.day, 28)), date(1984, 2, 29)])
     moment = start + timedelta(minutes=random_.randint(-3 * 1440, 9 * 1440))
+    earlier = moment.replace(year=2019, day=min(moment.day, 28)).isoformat().replace("+00:00", "Z")
     return {
         "time_zone": random_.choice(ZONES) or None,
         "plan": random_.choice(PLANS),
         "day": random_.choice([None, day.isoformat(), day.isoformat(), day.isoformat(), born.isoformat()]),
-        "moment": random_.choice([None, *[moment.isoformat().replace("+00:00", "Z")] * 2]),
+        "moment": random_.choice([None, None, *[moment.isoformat().replace("+00:00", "Z")] * 3, earlier]),
     }
 
 

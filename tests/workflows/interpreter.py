@@ -23,6 +23,7 @@ from tests.workflows.wall import (
     midnight,
     moment_of,
     next_weekday,
+    wall,
 )
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -293,7 +294,7 @@ class World:
         days = {f"{attribute}={value}": value}
         if trigger.get("yearly"):
             years = range(max(first.year, now.year - 1), now.year + 2)
-            days = {f"{attribute}={value} in {year}": in_year(first, year).isoformat() for year in years}
+            days = {f"{attribute}={value} in {year}": self.in_year(value, year, person.zone) for year in years}
         found = []
         for key, day in days.items():
             wanted = around(day, trigger["moment"], person.zone)
@@ -304,6 +305,14 @@ class World:
                 over = moment_of(midnight(date.fromisoformat(day) + DAY), person.zone)
             found.append(Coming(key, wanted, begins, over))
         return found
+
+    def in_year(self, value: str, year: int, zone: str) -> str:
+        """A date in that year; of a date with a time, that time of that day there."""
+        day = in_year(day_of(value, zone), year)
+        if len(value) == 10:
+            return day.isoformat()
+        shown = wall(datetime.fromisoformat(value), zone)
+        return moment_of(datetime.combine(day, shown.time()), zone).isoformat()
 
     def moved_zone(self, person: Person, zone: str, now: datetime) -> None:
         """Whose moment was still to come, and has passed where they are now, enters."""

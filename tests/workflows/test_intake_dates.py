@@ -132,6 +132,39 @@ def test_birthdays_come_every_year_and_those_of_29_february_on_the_28th() -> Non
     assert unborn not in {who for who, _ in entered}
 
 
+@pytest.mark.parametrize(
+    ("starts", "zone", "moment", "expected"),
+    [
+        ("2019-07-01T14:00:00Z", "America/New_York", {}, at("2026-07-01T14:00")),
+        ("2019-07-01T14:00:00Z", "America/New_York", {"days": 180}, at("2026-12-28T15:00")),  # 10:00 there
+        ("2019-03-08T16:00:00Z", "America/New_York", {"days": -1, "minutes": 30}, at("2026-03-07T16:30")),
+        ("2019-03-08T16:00:00Z", "America/New_York", {}, at("2026-03-08T15:00")),  # 11:00, an hour ahead by then
+        ("2019-03-29T01:30:00Z", "Europe/Berlin", {}, at("2026-03-29T01:30")),  # 02:30 is left out: 03:30 there
+        ("2019-10-25T00:30:00Z", "Europe/Berlin", {}, at("2026-10-25T00:30")),  # 02:30 comes twice: the first
+        ("2020-10-25T01:30:00Z", "Europe/Berlin", {}, at("2026-10-25T00:30")),  # the second, that year
+        ("2020-02-29T22:30:00Z", "America/New_York", {}, at("2026-02-28T22:30")),
+        ("2019-12-31T23:30:00Z", "Europe/Berlin", {"minutes": 45}, at("2026-01-01T00:15")),  # 1 January there
+        ("2019-06-01T10:00:00Z", "UTC", {"at": "09:00"}, at("2026-06-01T09:00")),
+    ],
+)
+def test_a_moment_comes_every_year_at_its_own_time_where_they_are(
+    starts: str, zone: str, moment: dict[str, Any], expected: datetime
+) -> None:
+    made = journey("starts", expected - 2 * DAY, yearly=True, **moment)
+    (who,) = make_people(1, starts=starts, time_zone=zone)
+    make_people(1, starts="2031" + starts[4:].replace("02-29", "02-28"), time_zone=zone)  # not yet
+    assert look(made, expected - timedelta(seconds=1)) == []
+    assert look(made, expected) == [(who, expected)]
+    assert look(made, expected + DAY) == []
+
+
+def test_whose_yearly_moment_is_over_gets_no_reminder_of_it() -> None:
+    made = journey("starts", at("2026-06-01T00:00"), yearly=True, minutes=-60)
+    make_people(1, starts="2019-06-02T10:00:00Z", time_zone="UTC")
+    (later,) = make_people(1, starts="2019-06-02T10:00:01Z", time_zone="UTC")
+    assert look(made, at("2026-06-02T10:00")) == [(later, at("2026-06-02T09:00:01"))]
+
+
 # -- each once, none missed -------------------------------------------------------------------------------------------
 
 

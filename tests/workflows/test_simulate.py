@@ -259,6 +259,16 @@ def test_birthdays_come_every_year_and_on_the_28th_where_there_is_no_29th() -> N
     assert days(found, 1) == {"2026-12-24": 1, "2027-02-28": 1}
 
 
+def test_a_moment_comes_every_year_at_its_own_time_of_day() -> None:
+    make.AttributeFactory(key="starts", kind=Kind.DATETIME)
+    make.make_people(1, starts="2019-07-02T14:00:00Z", time_zone="America/New_York")
+    trigger = {"kind": "date", "moment": {"attribute": "starts", "days": 180}, "yearly": True}
+    workflow = drawn(make.mail(), make.end(), trigger=trigger, reentry={"kind": "per_key"})
+    foreseen(workflow, entering="trigger", days=60)
+    (stop, *_) = _all_stops(Simulation.objects.latest("pk"))
+    assert stop.arrived_at == datetime(2026, 12, 29, 15, tzinfo=UTC), "at ten, as in July"
+
+
 def test_whom_passing_days_bring_into_a_segment_enters_on_that_day() -> None:
     make.make_people(3, birth_date=lambda n: ("1960-01-01", "1976-12-04", "1999-01-01")[n])
     fifty = make.SegmentFactory(rule=make.rule({"attribute": "birth_date", "op": "age_at_least", "value": 50})).pk

@@ -95,14 +95,14 @@ def due(
     )
     if kind not in (Kind.DATE, Kind.DATETIME) or after >= until:
         return
-    by_day = kind == Kind.DATE or trigger.yearly or bool(trigger.moment.at)
+    by_day = kind == Kind.DATE or bool(trigger.moment.at)
     since = after - FARTHEST if was else after
     days = due_days(trigger.moment, _all_zones(), since, until) if by_day else {}
     if by_day and not days:  # the usual case: it is ten o'clock nowhere
         return
     for frame in people.frames_of({trigger.moment.attribute: kind, TIME_ZONE: Kind.TEXT}, ids=True):
         look = _Look(frame, trigger, kind, after, until, here or home(), was)
-        entries = list(look.by_days(days) if by_day else look.by_moments())
+        entries = list(look.by_days(days) if by_day else look.by_times() if trigger.yearly else look.by_moments())
         for start in range(0, len(entries), BATCH):
             yield entries[start : start + BATCH]
 
@@ -156,6 +156,23 @@ class _Look:
                 day = _moment(value).astimezone(zone).date()
                 yield from self._entries(np.array([row]), pl.Series([value]), int(self.places[row]), [(day, when)])
 
+    def by_times(self) -> Iterator[Entry]:
+        """The same time of a day of every year: those whose day is near are found at once, and looked at one by one."""
+        moment = self.trigger.moment
+        offset = timedelta(days=moment.days, minutes=moment.minutes)
+        for place, zone in enumerate(self.zones):
+            rows = np.flatnonzero(self.frame.present & (self.places == place))
+            held = _local_days(self.column.gather(rows), zone, self.kind)
+            first, last = (
+                at.astimezone(zone).date() for at in (self.since - offset - CLOCKS, self.until - offset + CLOCKS)
+            )
+            for day in (first + n * DAY for n in range((last - first).days + 1)):
+                chosen = rows[_same_day(held, day, yearly=True)]
+                for row, value in zip(chosen.tolist(), self.column.gather(chosen).to_list(), strict=True):
+                    when = moments.around(moments.in_year(_moment(value), day.year, zone), moment, zone)
+                    if when is not None and self.since < when <= self.until:
+                        yield from self._entries(np.array([row]), pl.Series([value]), place, [(day, when)])
+
     def _entries(
         self, rows: Int, values: pl.Series, place: int, due: Sequence[tuple[date, datetime]]
     ) -> Iterator[Entry]:
@@ -198,7 +215,9 @@ def _too_late(  # noqa: PLR0917  what a date is
 
 def span(trigger: ByDate, value: date | datetime, day: date, zone: tzinfo) -> tuple[datetime, datetime]:
     """When a date begins and when it is over: a day at its end, a moment when it comes."""
-    if isinstance(value, datetime) and not trigger.yearly:
+    if trigger.yearly:
+        value = moments.in_year(value, day.year, zone)
+    if isinstance(value, datetime):
         return value, value
     return moments.local(day, time(), zone), moments.local(day + DAY, time(), zone)
 
@@ -257,9 +276,9 @@ def occurrences(
         return
     first = value.astimezone(zone).year if isinstance(value, datetime) else value.year
     for year in range(max(first, near.year - 1), near.year + 2):
-        day = moments.in_year(value, year, zone)
-        if (when := moments.around(day, trigger.moment, zone)) is not None:
-            yield day, when
+        that = moments.in_year(value, year, zone)
+        if (when := moments.around(that, trigger.moment, zone)) is not None:
+            yield (that.astimezone(zone).date() if isinstance(that, datetime) else that), when
 
 
 # -- columns ----------------------------------------------------------------------------------------------------------
