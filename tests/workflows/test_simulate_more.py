@@ -139,6 +139,29 @@ def test_what_happened_since_they_entered_counts_and_what_the_event_said_that_le
     assert found["u"]["notes"] == {"waited": 1, "no_date": 1}
 
 
+def test_what_does_not_open_of_one_person_keeps_nobody_else_from_being_simulated() -> None:
+    kind, ids, at = event_type("booked"), make.make_people(2), clock.now() - timedelta(days=1)
+    when = {"when": (clock.now() + timedelta(days=7)).isoformat()}
+    good = happenings.sealed(ids[1], when, key=known_of(Contact.objects.get(pk=ids[1])).key)
+    sealed = dict(zip(ids, (b"\x01" + bytes(300), good), strict=True))
+    rows = [happenings.New(Happening.Kind.EVENT, kind.pk, who, at, None, None, sealed[who]) for who in ids]
+    happenings.write(rows)
+    kind.properties = {"when": "datetime"}
+    kind.save()
+    until = {"kind": "wait_until", "moment": {"property": "when", "days": -1}}
+    trigger = {"kind": "event", "event": "booked"}
+    workflow = make.make_workflow(make.linear(until, make.end(), trigger=trigger, reentry={"kind": "per_key"}))
+    make.place(workflow, ids, at=at)
+    for who, pk in Happening.objects.values_list("contact_id", "pk"):
+        Enrolment.objects.filter(contact_id=who).update(happening_id=pk)
+    found = ahead(workflow, version=make.live(workflow).pk)
+    assert found["steps"]["s1"]["notes"] == {"waited": 1, "no_date": 1}
+    replayed = asked(
+        workflow, start=clock.now(), version=make.live(workflow).pk, entering="trigger", assume={"replay": True}
+    )
+    assert replayed.state == Simulation.State.FINISHED
+
+
 def test_mail_on_its_way_is_asked_of_the_gate_and_what_was_read_of_earlier_mail_is_known() -> None:
     by_mail = {"kind": "branch_mail", "mail": "m", "cases": ["clicked"], "exits": {"clicked": "e", "else": "e"}}
     steps = {

@@ -233,7 +233,7 @@ def _replayed(definition: Definition, settings: Settings, among: Numbers | None)
     """What let people in within an earlier span, again."""
     trigger, later = definition.trigger, shift(settings)
     found = let_in(trigger, settings.start - later, settings.end - later, MAX_ENTRIES + 1)
-    said = happenings.opened(one.id for one in found if one.id)
+    said = happenings.readable([one.id for one in found if one.id])
     numbers = _numbers({one.contact_id for one in found})
     for pk, contact_id, at, key in found:
         number, what = numbers.get(contact_id), said.get(pk, {})
@@ -241,7 +241,7 @@ def _replayed(definition: Definition, settings: Settings, among: Numbers | None)
             continue
         if isinstance(trigger, ByEvent) and not fits.event(trigger.where, what):
             continue
-        if isinstance(trigger, ByAttribute) and not fits.change(trigger.was, trigger.becomes, what):
+        if isinstance(trigger, ByAttribute) and not (what and fits.change(trigger.was, trigger.becomes, what)):
             continue
         # Of a coded list only codes are told, which are no value of it.
         told = isinstance(trigger, ByEvent) or not isinstance(what.get("is"), list)

@@ -154,7 +154,7 @@ def _occurred(names: Iterable[str], settings: Settings, rows: Mapping[UUID, int]
     ).order_by("at", "id")
     fields = ("id", "kind", "about", "contact_id", "at", "key_index")
     found = [row for row in happened.values_list(*fields).iterator(chunk_size=10_000) if row[3] in rows]
-    said = happenings.opened(row[0] for row in found if row[1] == Happening.Kind.ATTRIBUTE)
+    said = happenings.readable([row[0] for row in found if row[1] == Happening.Kind.ATTRIBUTE])
     occurred: dict[int, list[Occurred]] = {}
     for pk, _, what, contact_id, at, key in found:
         one = Occurred(about[what], at + later, bytes(key) if key is not None else None, said.get(pk, {}), pk)

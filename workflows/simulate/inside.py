@@ -212,7 +212,7 @@ def _fill(course: Course, some: Sequence[tuple[Row, Walker]], start: datetime) -
     by_id = {row.id: (row, w) for row, w in some}
     steps = course.steps.values()
     if any(s.moment.property if isinstance(s, WaitUntil) else getattr(s, "property", "") for s in steps):
-        said = happenings.opened(row.happening_id for row, _ in some if row.happening_id is not None)
+        said = happenings.readable([row.happening_id for row, _ in some if row.happening_id is not None])
         for row, w in some:
             w.properties = said.get(row.happening_id or 0, {})
     for pk, one in _occurred(course, list(by_id)):
@@ -279,6 +279,6 @@ def _occurred(course: Course, ids: list[int]) -> Iterator[tuple[int, Occurred]]:
     with connection.cursor() as cursor:
         cursor.execute(_HAPPENED, [list(names), ids])
         rows: list[Any] = cursor.fetchall()
-    said = happenings.opened(row[1] for row in rows if row[2] == Happening.Kind.ATTRIBUTE)
+    said = happenings.readable([row[1] for row in rows if row[2] == Happening.Kind.ATTRIBUTE])
     for enrolment, pk, _, about, at, key in rows:
         yield enrolment, Occurred(names[about], at, bytes(key) if key is not None else None, said.get(pk, {}), pk)
