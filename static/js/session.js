@@ -14,6 +14,7 @@ const again = new Set();
 let known = Date.now(); // when the server last said that the session lives
 let typed = false;
 let going = 0;
+let gone = false;
 
 // What the server says of the session: "alive", "over", "other" (somebody else signed in here since), or "" (no answer).
 // `there`: somebody does something, which keeps it alive; else the page asks by itself.
@@ -48,8 +49,14 @@ export function over(state = "over") {
   for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   document.documentElement.classList.add("signed-out");
   cover.showModal();
-  going = setTimeout(() => location.reload(), GONE_AFTER_MS);
+  going = setTimeout(() => {
+    gone = true;
+    location.reload();
+  }, GONE_AFTER_MS);
 }
+
+// Whoever builds something is asked before they leave it: after an hour there is nobody to ask. Told before all others.
+addEventListener("beforeunload", (event) => gone && event.stopImmediatePropagation());
 
 export const isTyped = () => typed;
 

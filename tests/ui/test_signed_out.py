@@ -101,6 +101,20 @@ def test_a_page_that_is_looked_at_again_after_a_sign_out_in_another_tab_goes(vis
     page.wait_for_url("**/account/sign-in?next=/people/new**")
 
 
+def test_nobody_has_to_be_asked_for_a_covered_page_to_go_after_an_hour(visitors: Any) -> None:
+    page = visitors.new()
+    page.clock.install()
+    browser.sign_in(page, UserFactory(roles=[Role.MARKETER]))
+    page.goto("/segments/new")
+    end_sessions()
+    page.locator("[name=name]").press_sequentially("Half built")
+    page.clock.run_for(5_000)
+    page.wait_for_selector(COVER)
+    page.on("dialog", lambda dialog: dialog.dismiss())  # nobody says yes to losing it
+    go_on(page, 61)
+    page.wait_for_url("**/account/sign-in?next=/segments/new")
+
+
 def test_where_nothing_was_typed_the_page_goes(visitors: Any) -> None:
     page = visitors.new()
     page.clock.install()
