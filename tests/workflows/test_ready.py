@@ -12,7 +12,7 @@ import consent.commands
 import contacts.commands
 from accounts.models import User
 from consent.models import LedgerEntry, Source, Topic
-from contacts.models import Contact
+from contacts.models import Contact, Lowering
 from contacts.records import Coded
 from content.models import Template
 from core import clock
@@ -30,7 +30,7 @@ from tests.delivery.factories import SenderFactory
 from tests.delivery.smtp import Catcher
 from tests.workflows.factories import approver, marketer, organization
 from tracking.models import Event
-from workflows import events, notices, tasks_intake
+from workflows import event_types, events, notices, tasks_intake
 from workflows.engine.run import run
 from workflows.enrolling import Entry, enrol
 from workflows.language import checks
@@ -83,6 +83,18 @@ def test_a_clinic_that_has_nothing_yet_gets_what_is_missing() -> None:
     for key in KEYS:
         workflow = ready.start(key, by=author)
         assert checks.errors(from_json(workflow.draft), workflow=workflow) == [], key
+
+
+@pytest.mark.django_db
+def test_a_ready_journey_that_adds_to_an_event_takes_back_nothing_that_was_asked_for_it() -> None:
+    the_clinic()
+    event = event_types.declare(name="prescription_filled", by=SYSTEM)
+    why = "It says nothing of what was filled"
+    event_types.change(event, label="Filled", properties={}, sensitivity="identity", reason=why, by=marketer())
+    ready.start("refill", by=marketer())
+    event.refresh_from_db()
+    assert (event.properties, event.sensitivity) == ({"runs_out_on": "date"}, "phi")
+    assert Lowering.objects.get().target_id == event.pk
 
 
 # -- as they run ------------------------------------------------------------------------------------------------------

@@ -65,8 +65,8 @@ class Parts:
         if known is None:
             event_types.declare(name=name, label=label, properties=properties, by=self.by)
         elif not properties.items() <= known.properties.items():
-            both, tier = {**known.properties, **properties}, str(known.sensitivity)
-            event_types.change(known, label=known.label, properties=both, sensitivity=tier, by=self.by)
+            both = {**known.properties, **properties}
+            event_types.change(known, label=known.label, properties=both, by=self.by)
         return name
 
     def segment(self, name: str, *clauses: Json) -> UUID:
