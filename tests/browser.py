@@ -94,6 +94,14 @@ def sign_in(page: Any, user: Any) -> None:
     page.wait_for_url(lambda url: "/account/local/" not in url)
 
 
+def asks_before_it_goes(page: Any, link: Any) -> str:
+    """Follow a link away and stay, as somebody does who is asked; fails where nobody asks. What kind of question."""
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    with page.expect_event("dialog") as asked:
+        link.click(no_wait_after=True)
+    return str(asked.value.type)
+
+
 @cache
 def _axe() -> str:
     return (Path(settings.NODE_MODULES) / "axe-core" / "axe.min.js").read_text()

@@ -354,11 +354,7 @@ def test_a_lost_session_and_a_way_out_of_the_page_lose_nothing(page: Any, clinic
     page.context.clear_cookies()
     page.fill("[name='r-0.value']", "Dr. Lee")
     page.wait_for_selector("#signed-out[open]")
-    asked = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
-    page.get_by_role("link", name="Leave this page").click(no_wait_after=True)
-    page.wait_for_timeout(300)
-    assert asked == ["beforeunload"]
+    assert browser.asks_before_it_goes(page, page.get_by_role("link", name="Leave this page")) == "beforeunload"
     other = page.context.new_page()
     browser.sign_in(other, user)
     other.close()
@@ -370,4 +366,3 @@ def test_a_lost_session_and_a_way_out_of_the_page_lose_nothing(page: Any, clinic
     page.wait_for_selector("#kept [data-mark]")
     page.get_by_role("link", name="Templates").click()
     page.wait_for_url("**/templates/")
-    assert asked == ["beforeunload"]

@@ -77,11 +77,7 @@ def test_of_two_tabs_the_later_one_is_told_and_decides(visitors: Any, marketer: 
     two.get_by_text("Not kept yet").wait_for()
     browser.assert_accessible(two)
     assert Unsaved.objects.get().form["name"] == "From the first"
-    asked = []
-    two.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
-    two.get_by_role("link", name="Templates").click(no_wait_after=True)
-    two.wait_for_timeout(300)
-    assert asked == ["beforeunload"]
+    assert browser.asks_before_it_goes(two, two.get_by_role("link", name="Templates")) == "beforeunload"
     two.get_by_role("button", name="Keep what is here").click()
     two.get_by_text("Kept for you").wait_for()
     assert Unsaved.objects.get().form["name"] == "From the second"
@@ -121,11 +117,7 @@ def test_without_a_connection_the_page_says_so_asks_before_it_goes_and_keeps_it_
     page.fill("[name=name]", "On the train")
     page.locator("#kept", has_text="No connection: not kept").wait_for()
     page.locator("[data-save]").first.click()  # goes nowhere, and loses nothing
-    asked = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
-    page.get_by_role("link", name="Templates").click(no_wait_after=True)
-    page.wait_for_timeout(300)
-    assert asked == ["beforeunload"]
+    assert browser.asks_before_it_goes(page, page.get_by_role("link", name="Templates")) == "beforeunload"
     page.context.set_offline(False)
     page.fill("[name=name]", "On the train.")
     kept(page)

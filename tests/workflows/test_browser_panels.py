@@ -173,11 +173,7 @@ def test_a_rule_that_could_not_be_kept_is_not_left_unasked_and_is_kept_once_sign
     page.fill("[name='r-0.value']", "MA")
     page.wait_for_selector("#signed-out[open]")
     page.wait_for_timeout(500)
-    asked = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
-    page.get_by_role("link", name="Leave this page").click(no_wait_after=True)
-    page.wait_for_timeout(300)
-    assert asked == ["beforeunload"]
+    assert browser.asks_before_it_goes(page, page.get_by_role("link", name="Leave this page")) == "beforeunload"
     other = page.context.new_page()
     browser.sign_in(other, marketer)
     other.close()
