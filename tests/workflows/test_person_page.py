@@ -8,9 +8,12 @@ from django.urls import reverse
 
 from accounts.policy import Role
 from core import clock
+from core.actors import SYSTEM
 from tests.accounts.factories import UserFactory, sign_in
 from tests.workflows.factories import TopicFactory, linear, make_people, make_workflow, place, wait
-from workflows.models import Call, Endpoint, Enrolment, Workflow
+from workflows import event_types, happenings
+from workflows.happenings import New
+from workflows.models import Call, Endpoint, Enrolment, Happening, Workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +37,20 @@ def test_it_says_what_let_them_in(marketer: Client) -> None:
     told = {row.contact_id: page(marketer, "person", workflow, row.pk) for row in Enrolment.objects.all()}
     assert "Consent given: Tips" in told[by_itself]
     assert "Put on by staff, a list, the API or another journey" in told[put_on]
+
+
+def test_what_let_them_in_elsewhere_is_not_said_to_have_let_them_in_here(marketer: Client) -> None:
+    """Another journey has people enter with the event that it began with."""
+    order, booked = (event_types.declare(name=name, by=SYSTEM) for name in ("order", "booked"))
+    workflow = make_workflow(linear(wait(days=3), trigger={"kind": "event", "event": "Order"}))
+    people = make_people(2)
+    news = zip(people, (order, booked), strict=True)
+    happenings.write([New(Happening.Kind.EVENT, event.pk, who, clock.now()) for who, event in news])
+    for who, pk in Happening.objects.values_list("contact_id", "pk"):
+        place(workflow, [who], happening_id=pk)
+    by_itself, led = (page(marketer, "person", workflow, Enrolment.objects.get(contact_id=who).pk) for who in people)
+    assert "Put on by staff, a list, the API or another journey" not in by_itself
+    assert "Put on by staff, a list, the API or another journey" in led
 
 
 def test_a_call_that_failed_says_why_and_not_what_did_not_happen(marketer: Client) -> None:
