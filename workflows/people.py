@@ -29,8 +29,9 @@ from workflows.language.definition import (
     from_json,
 )
 from workflows.language.names import Names
-from workflows.models import Call, Enrolment, Moved, Transition, Workflow, WorkflowVersion
+from workflows.models import Call, Enrolment, Happening, Moved, Transition, Workflow, WorkflowVersion
 from workflows.step import Left
+from workflows.watched import topic_of
 from workflows.webhooks import sending
 
 Status = Enrolment.Status
@@ -155,10 +156,21 @@ def let_in(enrolment: Enrolment) -> str:
     moved = Moved.objects.filter(enrolment=enrolment).order_by("pk").values_list("from_version", flat=True).first()
     definition = from_json(WorkflowVersion.objects.get(pk=moved or enrolment.version_id).definition)
     trigger = definition.trigger
-    by_itself = enrolment.happening_id or (isinstance(trigger, ByDate) and enrolment.key_index)
+    if isinstance(trigger, ByDate):
+        by_itself = enrolment.key_index is not None and enrolment.happening_id is None
+    else:
+        kept = enrolment.happening_id
+        by_itself = kept is not None and _lets_in(definition, enrolment.contact_id, kept)
     if isinstance(trigger, ByHand) or not by_itself:
         return "Put on by staff, a list, the API or another journey"
     return f"{words.trigger_title(trigger)}: {words.trigger_summary(trigger, Names.load(definition))}"
+
+
+def _lets_in(definition: Definition, contact_id: UUID, happening: int) -> bool:
+    """Whether what is kept with them is what lets people in: whom another journey has enter, it brings its own."""
+    rows = Happening.objects.filter(pk=happening, contact_id=contact_id)
+    kept, topic = rows.values_list("kind", "about").first(), topic_of(definition)
+    return kept is None or topic is None or (kept[0] == topic[0] and topic[1] in (None, kept[1]))
 
 
 def _stay(row: Transition, told: _Told, sent: dict[UUID, Delivery], moved: Moved | None) -> Stay:

@@ -188,6 +188,11 @@ def attributes_of(rule: object) -> set[str]:
     return {clause.attribute for clause in clauses if isinstance(clause, About)}
 
 
+def topic_of(definition: Definition) -> Topic | None:
+    """The happening that lets people in by itself. A statement or two."""
+    return _trigger(definition, _types(set(_events(definition))), _attributes(set(_heard_attributes(definition))))
+
+
 def _trigger(definition: Definition, events: dict[str, UUID | None], attributes: dict[str, UUID]) -> Topic | None:  # noqa: PLR0911  one case a kind
     """What lets people in; None: a date, somebody's hand, or what is not there."""
     match definition.trigger:
