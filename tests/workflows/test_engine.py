@@ -176,6 +176,24 @@ def test_an_event_ends_a_wait_only_if_it_came_since_and_is_about_the_same_thing(
     assert trace(before)[0] == trace(other)[0] == ("w", "timeout", "timeout")
 
 
+def test_what_let_somebody_in_ends_no_wait_and_takes_nobody_out_and_the_next_like_it_does() -> None:
+    booked = event_type("booked")
+    wait = {"kind": "wait_event", "event": "booked", "timeout": {"days": 2}, "exits": {"happened": "e"}}
+    waits = make.make_workflow(make.graph("w", {"w": wait, "e": make.end()}))
+    exits = [{"kind": "event", "event": "booked"}]
+    leaves = make.make_workflow(make.linear(make.wait(days=2), make.end(), exits=exits))
+    (who,) = make.make_people(1)
+    given = {"at": NOON, "key_index": happenings.key_index(who, "A"), "happening_id": happen(booked, who, NOON, "A")}
+    (one,), (other,) = (make.place(journey, [who], **given) for journey in (waits, leaves))
+    run(seconds=5, now=NOON)
+    assert (again(one).status, again(other).status) == ("active", "active")
+    happen(booked, who, NOON, "A")  # at the same moment, and yet another one
+    wake(one, other)
+    run(seconds=5, now=NOON)
+    assert trace(one)[0] == ("w", "happened", "happened")
+    assert trace(other) == [("s1", "", "event")]
+
+
 def test_a_wait_for_a_change_asks_what_it_was_and_became() -> None:
     state = make.AttributeFactory(key="state_of_it", kind=Kind.TEXT)
     wait = {"kind": "wait_event", "attribute": "state_of_it", "was": ["open"], "becomes": ["closed"]}
@@ -212,6 +230,21 @@ def test_exits_come_first_and_say_why() -> None:
     assert all(one.left_at == NOON + timedelta(hours=2) for one in placed)
     assert trace(placed[3]) == [("s1", "", "goal")]
     assert numbers(journey) == {("s1", "left"): 4, ("s1", "goal"): 1}
+
+
+def test_exits_are_asked_anew_once_a_step_has_changed_what_they_ask() -> None:
+    make.AttributeFactory(key="plan", kind=Kind.TEXT, sensitivity="identity")
+    kept = segments.commands.start_list(name="Asked", by=SYSTEM)
+    goal = {"kind": "goal", "rule": make.rule({"attribute": "plan", "op": "is", "value": "gold"})}
+    value = {"kind": "set_attribute", "attribute": "plan", "value": "gold"}
+    listed = {"kind": "list", "segment": str(kept.pk), "change": "remove"}
+    (who,) = make.make_people(1)
+    segments.commands.add_people(kept, [who], by=SYSTEM)
+    for step, way in ((value, goal), (listed, {"kind": "segment_left", "segment": str(kept.pk)})):
+        journey = make.make_workflow(make.linear(step, make.wait(days=9), make.end(), exits=[way]))
+        (one,) = make.place(journey, [who], at=NOON)
+        run(seconds=5, now=NOON)
+        assert trace(one) == [("s1", "next", "done"), ("s2", "", way["kind"])]
 
 
 def test_who_opted_back_in_stays() -> None:
