@@ -152,6 +152,14 @@ def test_a_journey_without_mails_and_a_draft_say_what_to_do(client: Client) -> N
     )
 
 
+@pytest.mark.parametrize("version", ["0000000015", "000000001" + "0" * 5_000, "2", "¹", "x"])
+def test_a_version_that_never_was_is_taken_as_all_of_them(client: Client, version: str) -> None:
+    sign_in(client, UserFactory(roles=[Role.MARKETER]))
+    workflow = make.make_workflow(make.linear(make.mail(name="Welcome"), make.end()))
+    sent = client.post(reverse("workflows:results_export", args=[workflow.pk]), {"version": version})
+    assert "Welcome" in sent.content.decode()
+
+
 def test_the_api_tells_the_same_and_small_counts_only_to_those_who_may(
     client: Client, relay: Relay, catcher: Catcher
 ) -> None:
