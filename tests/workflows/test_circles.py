@@ -7,8 +7,10 @@ import pytest
 import segments.commands as segments
 from contacts.models import Kind
 from core.sensitivity import Sensitivity
+from segments.models import Segment
 from tests.segments.factories import attribute
 from tests.workflows.factories import (
+    SegmentFactory,
     branch,
     end,
     graph,
@@ -118,6 +120,56 @@ def test_a_list_that_a_journey_changes_itself() -> None:
     assert of("leaves", puts("remove"), puts("add")) == ["s1"]
     assert of("enters", puts("remove")) == of("enters", puts("add")) == []
     assert of("enters", puts("remove"), puts("add", other)) == []
+
+
+def test_a_segment_by_a_rule_lets_in_where_it_answers_otherwise_by_what_is_set() -> None:
+    kept = segments.start_list(name="Kept", by=marketer())
+    keen = SegmentFactory(rule=rule({"attribute": "keen", "op": "is", "value": "yes"}))
+    within = SegmentFactory(rule=rule({"segment": str(keen.pk), "op": "in"}, {"segment": str(kept.pk), "op": "in"}))
+
+    def by(segment: Segment, change: str, *steps: Json) -> Json:
+        return linear(*steps, trigger={"kind": "segment", "segment": str(segment.pk), "change": change}, **AGAIN)
+
+    assert refused(by(within, "enters", sets("no"))) == []
+    assert refused(by(within, "enters", sets("no"), sets("perhaps"))) == []
+    assert refused(by(within, "enters", sets("no", "mood"), sets("yes", "mood"))) == []
+    puts = [{"kind": "list", "segment": str(kept.pk), "change": change} for change in ("remove", "add")]
+    assert refused(by(within, "enters", puts[0])) == []
+    make_workflow(by(within, "leaves", sets("yes"), puts[1]))
+    assert refused(by(keen, "enters", sets("no"))) == ["s1"]
+    assert refused(by(within, "enters", sets(None))) == ["s1"]
+    assert refused(by(within, "enters", puts[0])) == ["s1"]
+    assert refused(by(keen, "enters", sets("no", "mood"))) == []
+    assert refused(by(keen, "enters", wait(minutes=1), sets("no"))) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "clause", "steps_refused"),
+    [
+        (Kind.DATE, ("2026-01-01", "2030-01-01"), {"op": "before", "value": "2028-01-01"}, ["s1", "s2"]),
+        (Kind.DATE, ("2026-01-01", "2026-01-02"), {"op": "before", "value": "2028-01-01"}, []),
+        (Kind.DATETIME, ("2026-01-01T10:00:00Z", None), {"op": "before", "value": "2028-01-01"}, ["s1", "s2"]),
+        (Kind.NUMBER, (1, 5), {"op": "at_least", "value": 3}, ["s1", "s2"]),
+        (Kind.NUMBER, (4, 5), {"op": "at_least", "value": 3}, []),
+        (Kind.BOOLEAN, (True, False), {"op": "is", "value": True}, ["s1", "s2"]),
+        (Kind.TEXT, ("a", None), {"op": "is_empty"}, ["s1", "s2"]),
+        (Kind.DATE, ("never", 7), {"op": "before", "value": "2028-01-01"}, None),
+        (Kind.CODED, ("a", "b"), {"op": "is_empty"}, None),
+    ],
+)
+def test_values_of_every_kind_are_asked_of_the_rule(
+    kind: Kind, values: tuple[Any, ...], clause: Json, steps_refused: list[str] | None
+) -> None:
+    attribute("held", kind, sensitivity=Sensitivity.IDENTITY)
+    group = SegmentFactory(rule=rule({"attribute": "held", **clause}))
+    trigger = {"kind": "segment", "segment": str(group.pk)}
+    made = parsing.parse(linear(*(sets(value, "held") for value in values), trigger=trigger, **AGAIN))
+    found = checks.errors(made)
+    if steps_refused is None:  # values it cannot have are said to be such, and asked nothing
+        assert {problem.field for problem in found} == {"value"}
+    else:
+        assert [problem.step for problem in found if ROUND in problem.text] == steps_refused
+        assert len(found) == len(steps_refused), found
 
 
 def test_a_circle_of_journeys_is_refused_for_whichever_is_published_last() -> None:

@@ -27,7 +27,7 @@ def check(definition: d.Definition, *, workflow: Workflow | None = None, names: 
     found += tiers.problems(definition, names)
     found += hanging.problems(definition, names, workflow)
     found += choosing.problems(definition, names, workflow)
-    found += circles.problems(definition, workflow)
+    found += circles.problems(definition, names, workflow)
     place = {step: n for n, step in enumerate(graph.order(definition), 1)}
     return sorted(dict.fromkeys(found), key=lambda p: (p.level != "error", place.get(p.step, 0)))
 

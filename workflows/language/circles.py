@@ -2,17 +2,30 @@
 change and the journeys they have people enter, with no wait on the way.
 
 Only a journey that lets people in again after leaving goes round: days pass before `after_days` does, and a key comes
-once. A value that is set lets in only where it was another one before, and so somebody on the way has to set that.
+once. A value that is set lets in only where it was another one before, and so somebody on the way has to set that; of
+a segment, where its rule answers otherwise by it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
+from contacts.models import Kind
+from contacts.records import Record
+from core import clock
+from segments import evaluate
+from segments.columns import of_people
+from segments.context import Context
+from segments.dates import TIME_ZONE
+from segments.errors import RuleError
+from segments.tree import VERSION, About, Clause, InSegment, evaluated_clauses
 from workflows import uses
 from workflows.errors import Problem
 from workflows.language import definition as d
 from workflows.language import fits, graph
+from workflows.language.checks_parts import value_problem
+from workflows.language.names import Names
 from workflows.models import Workflow
 
 _WAYS_OUT = (
@@ -43,18 +56,20 @@ class Round(NamedTuple):
     changes: Mapping[str, Change]
 
 
-def problems(definition: d.Definition, workflow: Workflow | None) -> Iterator[Problem]:
+def problems(definition: d.Definition, names: Names, workflow: Workflow | None) -> Iterator[Problem]:
     """The steps of this journey by which it, or a circle of it and others that run, feeds itself."""
     own = None if workflow is None else workflow.pk
     mine = _round("", definition)
     if not mine.changes:
         return
     rounds: dict[UUID | None, Round] = {own: mine}
-    for one in uses.versions():
-        if one.live and one.workflow.pk != own and (other := _round(str(one.workflow.name), one.definition)).changes:
+    found = [one for one in uses.versions() if one.live and one.workflow.pk != own]
+    for one in found:
+        if (other := _round(str(one.workflow.name), one.definition)).changes:
             rounds[one.workflow.pk] = other
+    names.open_segments(one.definition for one in found if one.workflow.pk in rounds)
     while True:  # whom nobody in the circle leads on to is not in it, and so does not change anything on the way
-        leads = _leads(rounds)
+        leads = _leads(rounds, names)
         circle = _reached(leads, own) & _reached([(to, step, of) for of, step, to in leads], own)
         if len(circle) == len(rounds):
             break
@@ -72,7 +87,7 @@ def problems(definition: d.Definition, workflow: Workflow | None) -> Iterator[Pr
 _Lead = tuple[UUID | None, str, UUID | None]
 
 
-def _leads(rounds: Mapping[UUID | None, Round]) -> list[_Lead]:
+def _leads(rounds: Mapping[UUID | None, Round], names: Names) -> list[_Lead]:
     """Which step of which of these lets people into which."""
     changes = {change for one in rounds.values() for change in one.changes.values()}
     return [
@@ -80,12 +95,16 @@ def _leads(rounds: Mapping[UUID | None, Round]) -> list[_Lead]:
         for to, other in rounds.items()
         for of, one in rounds.items()
         for step, change in one.changes.items()
-        if change.of == to or _lets_in(other.trigger, change, changes)
+        if change.of == to or _lets_in(other.trigger, change, changes, names)
     ]
 
 
-def _lets_in(trigger: d.AnyTrigger, change: Change, changes: Iterable[Change]) -> bool:
+def _lets_in(trigger: d.AnyTrigger, change: Change, changes: Iterable[Change], names: Names) -> bool:
     """Whether this change does, after one of the others."""
+    others = [other for other in changes if other.of == change.of and (other.to != change.to or other.to is _ANY)]
+    if isinstance(trigger, d.BySegment) and trigger.segment != change.of:
+        clauses = _clauses(trigger.segment, names) if others else []
+        return any(_tells_apart(clause, change, other, names) for clause in clauses for other in others)
     of: str | UUID
     was: Iterable[d.Value]
     becomes: Iterable[d.Value]
@@ -98,13 +117,37 @@ def _lets_in(trigger: d.AnyTrigger, change: Change, changes: Iterable[Change]) -
             of, was, becomes = trigger.moment.attribute, (), ()
         case _:
             return False
-    befores = (other.to for other in changes if other.of == change.of and (other.to != change.to or other.to is _ANY))
-    return change.of == of and _among(change.to, becomes) and any(_among(before, was) for before in befores)
+    return change.of == of and _among(change.to, becomes) and any(_among(other.to, was) for other in others)
 
 
 def _among(value: object, asked: Iterable[d.Value]) -> bool:
     some = list(asked)
     return not some or value is _ANY or any(fits.same(value, one) for one in some)
+
+
+def _clauses(segment: UUID, names: Names) -> list[Clause]:
+    try:
+        rule = names.rule({"version": VERSION, "root": {"all": [{"segment": str(segment), "op": "in"}]}})
+    except RuleError:
+        return []
+    return evaluated_clauses(rule.root)
+
+
+def _tells_apart(clause: Clause, one: Change, other: Change, names: Names) -> bool:
+    """Whether this part of a rule answers otherwise by the one than by the other."""
+    if isinstance(clause, InSegment):
+        return clause.segment == one.of
+    if not isinstance(clause, About) or clause.attribute != one.of or clause.attribute not in names.attributes:
+        return False
+    if _ANY in (one.to, other.to):
+        return True
+    if any(value_problem(clause.attribute, change.to, names) for change in (one, other)):  # type: ignore[arg-type]
+        return False
+    kinds = {TIME_ZONE: Kind.TEXT.value, clause.attribute: names.attributes[clause.attribute].kind}
+    records = [Record({} if change.to is None else {clause.attribute: change.to}) for change in (one, other)]
+    frame = of_people([(n, UUID(int=n), record) for n, record in enumerate(records)], kinds)
+    (mask,) = evaluate.masks([clause], frame, Context(clock.now(), ZoneInfo("UTC")))
+    return bool(mask[0] != mask[1])
 
 
 def _reached(leads: Iterable[_Lead], start: UUID | None) -> set[UUID | None]:
