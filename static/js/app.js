@@ -1,5 +1,6 @@
 // What every page shares: menus, dialogs, toasts, the rail on a phone, and blanking of PHI while nobody is there.
 import { check, isLongAgo, isTyped, mayGo, posts, wasRenewed } from "./session.js";
+import { toast } from "./toasts.js";
 
 const BLANK_AFTER_MS = 2 * 60 * 1000;
 const idleLimitMs = Number(document.body.dataset.idleMinutes || 0) * 60 * 1000;
@@ -14,13 +15,6 @@ function toggleRail() {
   const opener = document.querySelector(".rail-open");
   opener.setAttribute("aria-expanded", String(open));
   (open ? rail.querySelector("a") : opener).focus();
-}
-
-export function toast(text) {
-  const copy = document.getElementById("toast-template")?.content.firstElementChild.cloneNode(true);
-  if (!copy) return;
-  copy.querySelector("div").textContent = text;
-  document.getElementById("toasts").append(copy);
 }
 
 document.addEventListener("click", (event) => {

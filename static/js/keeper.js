@@ -1,6 +1,6 @@
 // What stands in a form is kept on the server a moment after it changed, one after the other, for whoever builds it alone.
 // Its answer is the line that says so, and the mark by which the next one is known to come from this page.
-import { toast } from "./app.js";
+import { toast } from "./toasts.js";
 import { check, look } from "./session.js";
 
 const KEEP_AFTER_MS = 800;

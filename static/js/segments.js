@@ -3,7 +3,7 @@
 // has not touched since the step was sent is filled in from the answer. Counts follow in a lane of their own, where the
 // newest question wins. What is built is kept on the server (keeper.js); nothing is kept in the browser beyond the page.
 import Sortable from "../vendor/sortable/sortable.esm.js";
-import { toast } from "./app.js";
+import { toast } from "./toasts.js";
 import { Keeper } from "./keeper.js";
 import { morph, strip } from "./morph.js";
 import { check, look } from "./session.js";

@@ -1,6 +1,6 @@
 // What happens to what somebody typed when their session ends: it stays on the page, covered, until they signed in again
 // in another tab. Nothing of it goes into the browser's storage. Who is typing keeps the session alive: they are there.
-import { toast } from "./app.js";
+import { toast } from "./toasts.js";
 
 const GONE_AFTER_MS = 60 * 60 * 1000; // then nobody comes back to it, and the page goes
 const LOOK_EVERY_MS = 4000;

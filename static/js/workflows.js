@@ -1,6 +1,6 @@
 // The map of a journey: drawn from its definition, changed in the page, saved at once (workflow-draft.js). The same
 // module shows a published version with live numbers, without its tools.
-import { toast } from "./app.js";
+import { toast } from "./toasts.js";
 import { Actions } from "./workflow-actions.js";
 import { Bar } from "./workflow-bar.js";
 import { Cards, told } from "./workflow-cards.js";
