@@ -71,19 +71,6 @@ def in_year(value: date | datetime, year: int, zone: tzinfo) -> date | datetime:
         return date(year, 2, 28)
 
 
-def yearly(value: date | datetime | None, moment: Moment, zone: tzinfo, after: datetime) -> datetime | None:
-    """The first time later than `after` that the moment comes around this day in any year, from its first on."""
-    if value is None:
-        return None
-    first = value.astimezone(zone).year if isinstance(value, datetime) else value.year
-    this = after.astimezone(zone).year
-    for year in range(max(first, this - 1), max(first, this) + 3):
-        found = around(in_year(value, year, zone), moment, zone)
-        if found is not None and found > after:
-            return found
-    return None
-
-
 def next_weekday(start: datetime, weekdays: tuple[int, ...], at: str, zone: tzinfo) -> datetime:
     """The first such weekday (none named: any day) and time there that is later than `start`, in UTC.
 

@@ -94,15 +94,8 @@ def test_a_date_at_the_end_of_all_time_has_none_either(value: date) -> None:
 
 def test_who_was_born_on_29_february_has_their_day_on_the_28th_where_there_is_none() -> None:
     born, wish = date(2000, 2, 29), d.Moment("birth_date", at="09:00")
-    assert moments.yearly(born, wish, BERLIN, at("2026-01-01T00:00")) == at("2026-02-28T08:00")
-    assert moments.yearly(born, wish, BERLIN, at("2026-02-28T08:00")) == at("2027-02-28T08:00")
-    assert moments.yearly(born, wish, BERLIN, at("2027-12-31T23:00")) == at("2028-02-29T08:00")
-    assert moments.yearly(None, wish, BERLIN, NOW) is None
-
-
-def test_nobody_has_a_day_before_they_had_their_first() -> None:
-    wish = d.Moment("joined", days=-3, at="09:00")
-    assert moments.yearly(date(2030, 6, 1), wish, BERLIN, NOW) == at("2030-05-29T07:00")
+    for year, day in ((2026, "2026-02-28T08:00"), (2028, "2028-02-29T08:00")):
+        assert moments.around(moments.in_year(born, year, BERLIN), wish, BERLIN) == at(day)
 
 
 def test_the_next_weekday_is_later_than_now_and_at_that_time_there() -> None:

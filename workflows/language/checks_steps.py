@@ -207,7 +207,10 @@ def _webhook(step: str, node: d.Webhook, names: Names) -> Iterator[Problem]:
     elif endpoint is None:
         yield Problem(step, "endpoint", "This endpoint was removed. Choose another one.")
     elif node.attributes and not endpoint.agreement:
-        text = f"No agreement with “{endpoint.name}” is in force, so no values may go there. Have it recorded, or choose no values to send."
+        text = (
+            f"No agreement with “{endpoint.name}” is in force, so no values may go there. Have it recorded, or choose "
+            "no values to send."
+        )
         yield Problem(step, "attributes", text)
     for key in node.attributes:
         yield from attribute_problems(step, "attributes", key, names)
