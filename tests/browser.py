@@ -3,14 +3,17 @@
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.signals import request_finished, request_started
 
 MISSING = "there is no Chromium here (install it, or name one in CARILLON_CHROMIUM)"
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
@@ -45,12 +48,39 @@ def launched() -> Iterator[Any]:
         browser.close()
 
 
+class InFlight:
+    """How many requests the server in this process is answering."""
+
+    def __init__(self) -> None:
+        self.count, self.lock = 0, Lock()
+        request_started.connect(self._began)
+        request_finished.connect(self._ended)
+
+    def _began(self, **_: Any) -> None:
+        with self.lock:
+            self.count += 1
+
+    def _ended(self, **_: Any) -> None:
+        with self.lock:
+            self.count -= 1
+
+    def settle(self, *, quiet: float = 0.15, within: float = 15.0) -> None:
+        """Wait until none is under way for `quiet` seconds: what a page sends as it is closed comes a moment later."""
+        last, end = time.monotonic(), time.monotonic() + within
+        while time.monotonic() < min(last + quiet, end):
+            if self.count > 0:
+                last = time.monotonic()
+            time.sleep(0.01)
+        assert self.count <= 0, f"{self.count} requests did not end within {within:.0f} seconds"
+
+
 class Visitors:
     """Browsers of several people at one site, watched."""
 
     def __init__(self, browser: Any, site: str) -> None:
         self.browser = browser
         self.site = site
+        self.in_flight = InFlight()
         self.contexts: list[Any] = []
         #: What must stay empty: requests to other hosts, broken content policy, uncaught errors of our scripts.
         self.complaints: list[str] = []
@@ -70,6 +100,7 @@ class Visitors:
     def leave(self) -> None:
         for context in self.contexts:
             context.close()
+        self.in_flight.settle()
         assert not self.complaints, "\n".join(self.complaints)
 
     def _gate(self, route: Any) -> None:
