@@ -87,7 +87,8 @@ WITH there AS MATERIALIZED (
     WHERE id = ANY(%(ids)s) AND status <> 'left' ORDER BY id FOR UPDATE
 ), gone AS (
     UPDATE workflows_enrolment e SET step = coalesce(%(to)s, e.step), awaits = NULL, attempts = 0, trouble = '',
-        visit = CASE WHEN %(to)s::text IS NULL THEN e.visit ELSE e.visit + 1 END, since = %(at)s,
+        visit = CASE WHEN %(to)s::text IS NULL THEN e.visit ELSE e.visit + 1 END,
+        since = CASE WHEN %(to)s::text IS NULL THEN e.since ELSE %(at)s END,
         status = CASE WHEN %(to)s::text IS NULL THEN 'left' ELSE 'active' END,
         wake_at = CASE WHEN %(to)s::text IS NULL THEN NULL ELSE %(at)s END,
         left_at = CASE WHEN %(to)s::text IS NULL THEN %(at)s END,

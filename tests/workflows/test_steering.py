@@ -284,3 +284,12 @@ def test_one_job_at_a_time_has_a_journey_go_on(monkeypatch: pytest.MonkeyPatch) 
     assert seen == ["PAUSED"]
     assert Workflow.objects.get(pk=workflow.pk).state == "ACTIVE"
     assert Enrolment.objects.filter(overdue=True).count() == 2
+
+
+def test_whoever_leaves_as_their_last_step_is_skipped_came_to_it_when_they_did() -> None:
+    workflow = make_workflow(linear(wait(days=1)))
+    came = clock.now() - timedelta(days=2)
+    (stuck,) = place(workflow, make_people(1), since=came, status="attention", trouble="call_failed")
+    assert steering.skip(workflow, [stuck.pk], by=marketer()) == 1
+    stuck.refresh_from_db()
+    assert (stuck.status, stuck.since) == ("left", came)
