@@ -232,6 +232,7 @@ class Drawn:
 
     def earlier(self) -> None:
         """A clock is set back, never to before the journeys were published."""
+        self.both.settle()  # what ended a moment ago is seen first: else not before the clock is there again
         self.both.now = max(self.start, self.both.now - self.random.choice([1, 61, 600]) * MINUTE)
 
     # -- others --
