@@ -208,7 +208,7 @@ class Drawer:
             drawn = self.random.random()
             if drawn < 0.1 and way in ("refused", "failed"):
                 continue  # as next, or for staff to see to
-            if drawn < 0.1 and way == "past" and exits["next"] not in names[: place + 1]:
+            if drawn < 0.1 and way == "past" and exits.get("next") not in names[: place + 1]:
                 continue
             if drawn < 0.05 or (place + 1 == len(names) and drawn < 0.8):
                 exits[way] = None
