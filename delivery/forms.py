@@ -22,7 +22,20 @@ def _is_ip(host: str) -> bool:
     return True
 
 
-class RelayForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+class AgreementForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    """Of a server that belongs to somebody else: the agreement under which values may go there (SEC-09)."""
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        signed, ends = data.get("baa_signed_on"), data.get("baa_expires_on")
+        if signed and ends and ends <= signed:
+            self.add_error("baa_expires_on", "The agreement has to end after it was signed.")
+        if data.get("baa_party") and not signed:
+            self.add_error("baa_signed_on", "Say when the agreement was signed.")
+        return data
+
+
+class RelayForm(AgreementForm):
     """A relay, the agreement with its provider, and how it is reached."""
 
     password = forms.CharField(
@@ -86,15 +99,6 @@ class RelayForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at ru
             except (ssl.SSLError, ValueError):
                 raise forms.ValidationError("This is not a certificate in PEM form.") from None
         return pem
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
-        signed, ends = data.get("baa_signed_on"), data.get("baa_expires_on")
-        if signed and ends and ends <= signed:
-            self.add_error("baa_expires_on", "The agreement has to end after it was signed.")
-        if data.get("baa_party") and not signed:
-            self.add_error("baa_signed_on", "Say when the agreement was signed.")
-        return data
 
 
 class DomainForm(forms.Form):

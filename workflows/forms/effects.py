@@ -1,10 +1,9 @@
 """Forms of endpoints and events."""
 
-from typing import Any
-
 from django import forms
 
 from core.sensitivity import Sensitivity
+from delivery.forms import AgreementForm
 from workflows.errors import BadAddress
 from workflows.event_types import MAX_PROPERTIES, TYPES
 from workflows.models import Endpoint
@@ -13,7 +12,7 @@ from workflows.webhooks import address
 DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
-class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+class EndpointForm(AgreementForm):
     url = forms.CharField(
         label="Address",
         max_length=address.MAX_URL,
@@ -44,15 +43,6 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at
         except BadAddress as refusal:
             raise forms.ValidationError(str(refusal)) from None
         return url
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
-        signed, ends = data.get("baa_signed_on"), data.get("baa_expires_on")
-        if signed and ends and ends <= signed:
-            self.add_error("baa_expires_on", "The agreement has to end after it was signed.")
-        if data.get("baa_party") and not signed:
-            self.add_error("baa_signed_on", "Say when the agreement was signed.")
-        return data
 
 
 class EventForm(forms.Form):
