@@ -8,7 +8,7 @@ from datetime import datetime
 
 from campaigns import figures
 from campaigns.models import Campaign, Figure
-from core.cells import coarse
+from core.cells import coarse, defused
 from delivery import queries as delivery
 from delivery.models import Delivery
 from delivery.queries import Progress
@@ -131,5 +131,5 @@ def as_csv(found: Report, *, say: Callable[[int], str] = exact) -> str:
     writer = csv.writer(out)
     writer.writerow(["section", "what", "count"])
     for section, what, count in rows(found, say=say):
-        writer.writerow([section, f"'{what}" if what[:1] in "=+-@\t\r" else what, count])
+        writer.writerow([section, defused(what), count])
     return out.getvalue()

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from audit.commands import record
 from core.actors import By
-from core.cells import coarse
+from core.cells import coarse, defused
 from delivery import queries as delivery
 from delivery.queries import Ends
 from delivery.reasons import words as reason_words
@@ -166,7 +166,7 @@ def export(workflow: Workflow, *, version: int | None, exact: bool, by: By) -> s
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
     for row in rows(of_mails(workflow, version=version), exact=exact):
-        writer.writerow([_defused(cell) for cell in row])
+        writer.writerow([defused(cell) for cell in row])
     return out.getvalue()
 
 
@@ -187,8 +187,3 @@ def rows(results: Iterable[MailResult], *, exact: bool) -> Iterator[tuple[str, .
             if people is not None:
                 yield (*head, f"people who {what}", say(people))
         yield from ((*head, f"refused: {refusal.sentence}", say(refusal.count)) for refusal in one.refusals)
-
-
-def _defused(cell: str) -> str:
-    """A cell that a spreadsheet could run as a formula is text (SND-09)."""
-    return f"'{cell}" if cell[:1] in "=+-@\t\r" else cell
